@@ -1,0 +1,146 @@
+"""The one configuration object: codec, cycle model and RTL take every parameter from here."""
+
+from dataclasses import dataclass, fields
+from enum import Enum
+
+from .errors import ConfigError
+
+__all__ = ["Config", "TableStyle", "MAX_LANES", "MAX_VECTOR", "MAX_TABLE_LOG", "MAX_RUN", "MAX_RAW_BITS", "MAX_BINS",
+           "REQUEST_QUEUE", "WORD_BITS"]
+
+MAX_LANES = 64
+MAX_VECTOR = 8
+MAX_TABLE_LOG = 12
+MAX_RUN = 16
+MAX_RAW_BITS = 7
+MAX_BINS = 255
+WORD_BITS = (8, 16, 32, 64, 128)
+REQUEST_QUEUE = 4  #: requests for words that wait in the decoder's word distribution, besides the one being served
+
+
+class TableStyle(Enum):
+    """How the decoder holds its symbol tables. The style never shows in the stream."""
+
+    ROM = "rom"  #: logic, the tables of one stream, fixed at generation time
+    RAM = "ram"  #: small memories, one per lane, loaded from the stream's own header
+
+
+def _whole(name, value, low, high):
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise ConfigError(f"{name} must be a whole number from {low} to {high}, not {value!r}")
+
+
+@dataclass(frozen=True)
+class Config:
+    """The parameters that encoder, decoder and cycle model share. Immutable, and valid once it exists.
+
+    Parameters
+    ----------
+    lanes : int
+        N, the number of lanes, 1 to 64.
+    vector : int
+        V, weights per lane and beat, 1 to 8.
+    word_bits : int
+        W, the bits of a word: 8, 16, 32, 64 or 128; at least ``table_log + raw_bits``.
+    preload : int or None
+        P, the words preloaded per lane, at least ``1 + ceil(V (R + s) / W)``; ``None`` takes that least value.
+    table_log : int
+        R, the table has ``2 ** R`` slots, 1 to 12.
+    max_run : int
+        M, the largest max run of any table, 1 to 16; 1 is the plain weight alphabet.
+    raw_bits : int
+        s, the largest number of raw bits of any table, 0 to 7.
+    bins : int
+        The largest number of bins of any table: odd, 3 to 255.
+    table_style : TableStyle
+        How the decoder holds its tables. No part of the stream.
+    max_tables, max_segments : int
+        What a decoder of style RAM has room for. No part of the stream.
+
+    Raises
+    ------
+    ConfigError
+        If a parameter is out of range, or the combination breaks a rule of ``docs/format.md``.
+    """
+
+    lanes: int = 8
+    vector: int = 1
+    word_bits: int = 32
+    preload: int | None = None
+    table_log: int = 7
+    max_run: int = 1
+    raw_bits: int = 0
+    bins: int = 15
+    table_style: TableStyle = TableStyle.ROM
+    max_tables: int = 8
+    max_segments: int = 64
+
+    def __post_init__(self):
+        _whole("lanes", self.lanes, 1, MAX_LANES)
+        _whole("vector", self.vector, 1, MAX_VECTOR)
+        if self.word_bits not in WORD_BITS or isinstance(self.word_bits, bool):
+            raise ConfigError(f"word bits must be one of {', '.join(map(str, WORD_BITS))}, not {self.word_bits!r}")
+        _whole("table log", self.table_log, 1, MAX_TABLE_LOG)
+        _whole("max run", self.max_run, 1, MAX_RUN)
+        _whole("raw bits", self.raw_bits, 0, MAX_RAW_BITS)
+        _whole("bins", self.bins, 3, MAX_BINS)
+        if self.bins % 2 == 0:
+            raise ConfigError(f"bins must be odd, not {self.bins}")
+        _whole("max tables", self.max_tables, 1, 256)
+        _whole("max segments", self.max_segments, 1, 65536)
+        if not isinstance(self.table_style, TableStyle):
+            raise ConfigError(f"table style must be a TableStyle, not {self.table_style!r}")
+        if self.token_bits > self.word_bits:
+            raise ConfigError(f"word bits must be at least table log + raw bits = {self.token_bits}, "
+                              f"not {self.word_bits}")
+        if self.preload is None:
+            object.__setattr__(self, "preload", self.least_preload)
+        _whole(f"preload (of {self.lanes} lanes, {self.vector} weights per beat, {self.word_bits}-bit words)",
+               self.preload, self.least_preload, 256)
+
+    @property
+    def slots(self) -> int:
+        """L, the number of slots of a table."""
+        return 1 << self.table_log
+
+    @property
+    def token_bits(self) -> int:
+        """The most bits that one token takes from the stream: R + s."""
+        return self.table_log + self.raw_bits
+
+    @property
+    def words_per_beat(self) -> int:
+        """Q, the most words that one lane's tokens of one beat ask for: ceil(V (R + s) / W)."""
+        return -(-self.vector * self.token_bits // self.word_bits)
+
+    @property
+    def least_preload(self) -> int:
+        """The smallest P that cannot deadlock: 1 + ceil(V (R + s) / W)."""
+        return 1 + self.words_per_beat
+
+    @property
+    def beat_weights(self) -> int:
+        """Weights per full beat: N x V."""
+        return self.lanes * self.vector
+
+    @property
+    def half(self) -> int:
+        """The largest magnitude of a weight: (bins - 1) / 2."""
+        return self.bins // 2
+
+    @property
+    def weight_bits(self) -> int:
+        """Bits of a signed weight."""
+        return self.half.bit_length() + 1
+
+    def as_dict(self) -> dict:
+        """The parameters as plain values, in order, for a manifest."""
+        return {f.name: getattr(v, "value", v) for f in fields(self) for v in [getattr(self, f.name)]}
+
+    @classmethod
+    def from_dict(cls, values: dict) -> "Config":
+        """The inverse of `as_dict`."""
+        values = dict(values)
+        if "table_style" in values:
+            values["table_style"] = TableStyle(values["table_style"])
+        return cls(**values)
