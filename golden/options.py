@@ -1,0 +1,33 @@
+"""The options of commands that encode a network, the same in each; what is not given is left to `golden.plan.plan`."""
+
+__all__ = ["add_plan_options", "plan_options"]
+
+NAMES = ("lanes", "vector", "word_bits", "preload", "table_log", "max_run", "raw_bits", "search_rounds",
+         "restart_every")
+
+
+def _auto(text):
+    return None if text == "auto" else int(text)
+
+
+_auto.__name__ = "number"  # What argparse calls it in its complaint.
+
+
+def add_plan_options(parser) -> None:
+    """Add the options to an argument parser."""
+    add = parser.add_argument
+    add("--lanes", type=int, metavar="N", help="lanes, 1 to 64 (default: 8)")
+    add("--vector", type=int, metavar="V", help="weights per lane and beat, 1 to 8 (default: 1)")
+    add("--word-bits", type=int, metavar="W", help="8, 16, 32, 64 or 128 (default: 32)")
+    add("--preload", type=int, metavar="P", help="words per lane before the first beat (default: the least)")
+    add("--table-log", type=_auto, metavar="R", help="1 to 12, or auto (default)")
+    add("--max-run", type=_auto, metavar="M", help="1 to 16, or auto (default), per layer")
+    add("--raw-bits", type=_auto, metavar="S", help="0 to 7, or auto (default), per layer")
+    add("--search", type=int, dest="search_rounds", metavar="ROUNDS", help="search better tables (default: 0 rounds)")
+    add("--restart-every", type=int, metavar="K",
+        help="restart the lanes after about K weights; 0 for never (default: 131072)")
+
+
+def plan_options(arguments) -> dict:
+    """The options that were given, as keyword arguments for `golden.plan.plan`."""
+    return {name: getattr(arguments, name) for name in NAMES if getattr(arguments, name) is not None}

@@ -1,0 +1,192 @@
+"""The encoder's choices for a network: table log, max run and raw bits per layer, who shares a table, segments.
+
+All are made by predicted size: the exact rate of each table times its tokens, raw bits, the tables' records in the
+header, and what a span costs to start and to flush. Where V > 1, fewer tokens are faster, too: `golden.share` charges
+for cycles.
+"""
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from tqdm import tqdm
+
+from .config import MAX_BINS, MAX_RAW_BITS, MAX_TABLE_LOG, Config
+from .errors import ConfigError, InputError
+from .share import CYCLE_BITS, Group, Rules, choose, share
+from .stream import Segment, spans_of
+from .table import Alphabet, Table
+from .tokens import histograms, split_lanes
+from .tune import fit
+
+__all__ = ["Plan", "cut", "plan"]
+
+LEAST_TABLE_LOG = 7  #: where the choice of a table log begins
+RUNS = (1, 2, 4, 8)  #: the max runs to choose from
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the encoder needs besides the weights.
+
+    Parameters
+    ----------
+    config : Config
+    tables : tuple of Table
+    segments : tuple of Segment
+        Of all tensors in order; a tensor without elements has none.
+    bits : float
+        Predicted size of the words and of the tables' records.
+    """
+
+    config: Config
+    tables: tuple[Table, ...]
+    segments: tuple[Segment, ...]
+    bits: float
+
+
+def plan(tensors, *, lanes=8, vector=1, word_bits=32, preload=None, table_log=None, max_run=None, raw_bits=None,
+         search_rounds=0, restart_every=1 << 17, table_log_limit=10, progress=False) -> Plan:
+    """Choose configuration, tables and segments for a network.
+
+    Parameters
+    ----------
+    tensors : dict of str to ndarray of integers
+        The quantized layers in stream order, weights within -127..127, any shape.
+    lanes, vector, word_bits, preload : int
+        N, V, W and P, as `Config` has them; P ``None`` is the least.
+    table_log : int or None
+        R; ``None`` chooses from 7 to ``table_log_limit``.
+    max_run : int or None
+        M of every layer without raw bits; ``None`` chooses 1, 2, 4 or 8 per layer. Beside a fixed M > 1 a layer gets
+        raw bits only where its tokens do not fit the table otherwise.
+    raw_bits : int or None
+        s of every layer; ``None`` chooses per layer.
+    search_rounds : int
+        Rounds of the searches on the exact rate, per table; 0 for none.
+    restart_every : int
+        K: a longer layer is cut into segments of K weights (rounded up to whole beats), and a span ends with the
+        segment that brings it to K weights; 0 for one span and no cuts.
+    table_log_limit : int
+        The largest R to choose.
+    progress : bool
+        Whether to show a progress bar on a terminal.
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    InputError
+        If a tensor does not hold integers within -127..127, or no tensor holds a weight.
+    ConfigError
+        If a parameter is out of range, or a layer's tokens fit no table that is allowed.
+    """
+    layers = _layers(tensors)
+    base, most_bits, logs = _hardware(lanes, vector, word_bits, preload, table_log, raw_bits, table_log_limit)
+    Alphabet(1, raw_bits or 0, 1 if max_run is None else max_run)
+    if restart_every < 0:
+        raise ConfigError(f"restart every must be 0 or a number of weights, not {restart_every}")
+    chunk = -(-restart_every // base.beat_weights) * base.beat_weights
+    bar = tqdm(layers.items(), "plan", disable=None if progress else True)
+    singles = [_measure(number, name, weights, base, chunk, max_run, raw_bits)
+               for number, (name, weights) in enumerate(bar)]
+    sizes = [len(weights) for weights in layers.values()]
+    spans = len(spans_of(cut(sizes, [0] * len(sizes), chunk)))
+    choices = []
+    for log in logs:
+        rules = Rules(log, most_bits - log, vector, first_fit=(max_run or 1) > 1)
+        groups = [choose(group, rules) for group in singles]
+        if all(group.option for group in groups):
+            lane_bits = log + (word_bits - 1) / 2  # the start state, and on average half a word at the end
+            choices.append(_fit(share(groups, rules), rules, search_rounds, spans * lanes * lane_bits))
+    if not choices:
+        raise ConfigError(f"the tokens of every layer must fit a table of {1 << logs[-1]} slots")
+    best = min(choices, key=lambda choice: choice.cost)
+    table_of = {layer: number for number, group in enumerate(best.groups) for layer in group.layers}
+    alphabets = [table.alphabet for table in best.tables]
+    config = replace(base, preload=preload, table_log=best.tables[0].table_log,
+                     max_run=max(a.max_run for a in alphabets), raw_bits=max(a.raw_bits for a in alphabets),
+                     bins=2 * max(a.half for a in alphabets) + 1)
+    return Plan(config, best.tables, cut(sizes, [table_of[i] for i in range(len(sizes))], chunk), best.bits)
+
+
+class _Choice(NamedTuple):
+    """One table log with all that follows from it."""
+
+    cost: float
+    bits: float
+    groups: list
+    tables: tuple
+
+
+def _layers(tensors):
+    """The tensors that hold weights, flat, by name."""
+    layers = {name: np.asarray(tensor).reshape(-1) for name, tensor in tensors.items() if np.size(tensor)}
+    if not layers:
+        raise InputError("a network must hold at least one weight, not 0")
+    for name, weights in layers.items():
+        if weights.dtype.kind not in "iu":
+            raise InputError(f"weights of {name} must be integers, not {weights.dtype}")
+    return layers
+
+
+def _hardware(lanes, vector, word_bits, preload, table_log, raw_bits, limit):
+    """A valid configuration with the least table log, the most bits that a token may take, the table logs to try."""
+    if table_log is None and not 1 <= limit <= MAX_TABLE_LOG:
+        raise ConfigError(f"table log limit must be a whole number from 1 to {MAX_TABLE_LOG}, not {limit!r}")
+    logs = list(range(min(LEAST_TABLE_LOG, limit), limit + 1)) if table_log is None else [table_log]
+    base = Config(lanes=lanes, vector=vector, word_bits=word_bits, preload=preload, table_log=logs[0],
+                  raw_bits=raw_bits or 0)
+    most_bits = word_bits if preload is None else min(word_bits, (preload - 1) * word_bits // vector)
+    return base, most_bits, [log for log in logs if log + (raw_bits or 0) <= most_bits]
+
+
+def _measure(number, name, weights, config, chunk, max_run, raw_bits):
+    """One layer as a group, with its histogram for every option that the request allows."""
+    low, high = int(weights.min()), int(weights.max())
+    half = max(1, -low, high)
+    if half > MAX_BINS // 2:
+        limit = MAX_BINS // 2
+        raise InputError(f"weights of {name} must be {-limit} to {limit}, not {low if -low == half else high}")
+    raws = [s for s in range(MAX_RAW_BITS + 1) if half >> s] if raw_bits is None else [raw_bits]
+    runs = RUNS if max_run is None else (max_run,)
+    options = list(dict.fromkeys((s, 1 if s else m) for s in raws for m in runs))
+    sequences = [weights] if max(runs) == 1 else (
+        sequence for start in range(0, len(weights), chunk or len(weights))
+        for sequence in split_lanes(weights[start:start + (chunk or len(weights))], config.lanes, config.vector))
+    found = histograms(sequences, [Alphabet(half, *option) for option in options])
+    return Group((number,), half, len(weights), dict(zip(options, found)))
+
+
+def _fit(groups, rules, rounds, span_bits):
+    """The tables of the groups, and what all of it costs."""
+    fitted = [fit(group.alphabet(), group.frequencies[group.option], rules.table_log, rounds) for group in groups]
+    bits = span_bits + sum(cost + group.option[0] * group.weights for group, (_, cost) in zip(groups, fitted))
+    cycles = sum(group.cycles(rules.vector) for group in groups)
+    return _Choice(bits + CYCLE_BITS * cycles, bits, groups, tuple(table for table, _ in fitted))
+
+
+def cut(sizes, tables, chunk: int) -> tuple[Segment, ...]:
+    """Cut layers into segments of at most ``chunk`` weights, and end each span as soon as it holds that many.
+
+    Parameters
+    ----------
+    sizes, tables : sequence of int
+        Weights and number of the table of each layer, in order.
+    chunk : int
+        Weights, a whole number of beats; 0 for no cuts and one span.
+
+    Returns
+    -------
+    tuple of Segment
+    """
+    segments, held = [], 0
+    for size, table in zip(sizes, tables):
+        for start in range(0, size, chunk or size):
+            weights = min(chunk or size, size - start)
+            restart = not segments or 0 < chunk <= held
+            held = weights if restart else held + weights
+            segments.append(Segment(weights, table, restart))
+    return tuple(segments)

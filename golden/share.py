@@ -1,0 +1,169 @@
+"""Which option (raw bits, max run) a layer takes, and which layers share a table."""
+
+import heapq
+import itertools
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .normalize import coding_cost, normalize
+from .table import Alphabet, Table
+from .tune import record_bits
+
+__all__ = ["CYCLE_BITS", "Group", "Rules", "choose", "share"]
+
+CYCLE_BITS = 0.01  #: what a lane cycle is charged in bits: speed counts, but far less than size
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the choices must keep to.
+
+    Parameters
+    ----------
+    table_log : int
+        R.
+    most_raw_bits : int
+        The most raw bits that a token may have.
+    vector : int
+        V.
+    first_fit : bool
+        Whether the first option whose tokens fit the table is taken, not the cheapest.
+    """
+
+    table_log: int
+    most_raw_bits: int
+    vector: int
+    first_fit: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Layers that share a table.
+
+    Parameters
+    ----------
+    layers : tuple of int
+        Their numbers.
+    half : int
+        Largest magnitude of their weights.
+    weights : int
+        Number of their weights.
+    frequencies : dict of (int, int) to ndarray
+        For each option (raw bits, max run), the histogram of their tokens.
+    option : tuple of int or None
+        The option chosen; ``None`` before, and where no option's tokens fit the table.
+    cost : float
+        Estimate of what the group costs with it, in bits: tokens by ideal coding, raw bits, record, `cycles`.
+    record : int
+        Bits of the table's record therein.
+    """
+
+    layers: tuple[int, ...]
+    half: int
+    weights: int
+    frequencies: dict
+    option: tuple[int, int] | None = None
+    cost: float = float("inf")
+    record: int = 0
+
+    def alphabet(self, option=None) -> Alphabet:
+        """The alphabet of an option, or of the one chosen."""
+        return Alphabet(self.half, *(option or self.option))
+
+    def cycles(self, vector: int, option=None) -> float:
+        """Cycles of all lanes together: in one, a lane takes a token and hands out V weights."""
+        return max(float(self.frequencies[option or self.option].sum()), self.weights / vector)
+
+
+def choose(group: Group, rules: Rules, options=None) -> Group:
+    """The group with the option that costs least, of all its options or of those given."""
+    best = replace(group, option=None, cost=float("inf"))
+    for option in group.frequencies if options is None else options:
+        frequencies = group.frequencies[option]
+        if option[0] > rules.most_raw_bits or np.count_nonzero(frequencies) > 1 << rules.table_log:
+            continue
+        counts = normalize(frequencies, rules.table_log)
+        record = record_bits(Table(group.alphabet(option), rules.table_log, counts))
+        cost = (coding_cost(frequencies, counts) + option[0] * group.weights + record
+                + CYCLE_BITS * group.cycles(rules.vector, option))
+        if cost < best.cost:
+            best = replace(group, option=option, cost=cost, record=record)
+        if rules.first_fit:
+            break
+    return best
+
+
+def share(groups, rules: Rules) -> list[Group]:
+    """Merge groups, the most profitable pair first, as long as one table for two costs less than two tables.
+
+    Parameters
+    ----------
+    groups : list of Group
+        Each with its option chosen.
+    rules : Rules
+
+    Returns
+    -------
+    list of Group
+        In the order of their first layers.
+    """
+    alive = dict(enumerate(groups))
+    numbers = itertools.count(len(groups))
+    heap = []
+
+    def propose(i, j):
+        merged = _merged(alive[i], alive[j], rules)
+        if merged is not None:
+            gain = alive[i].cost + alive[j].cost - merged.cost
+            if gain > 0:
+                heapq.heappush(heap, (-gain, i, j, merged))
+
+    for i in alive:
+        for j in range(i):
+            propose(i, j)
+    while heap:
+        _, i, j, merged = heapq.heappop(heap)
+        if i in alive and j in alive:
+            del alive[i], alive[j]
+            others = list(alive)
+            new = next(numbers)
+            alive[new] = merged
+            for other in others:
+                propose(new, other)
+    return sorted(alive.values(), key=lambda group: group.layers)
+
+
+def _merged(a, b, rules):
+    """The two groups as one, or None where a look at the entropies says that it does not pay."""
+    half = max(a.half, b.half)
+    options = sorted({a.option, b.option} & set(a.frequencies) & set(b.frequencies))
+    paying = []
+    for option in options:
+        parts = [_widened(group, option, half) for group in (a, b)]
+        loss = _entropy(parts[0] + parts[1]) - sum(
+            _entropy(group.frequencies[group.option]) + group.option[0] * group.weights
+            for group in (a, b)) + option[0] * (a.weights + b.weights)
+        if loss < min(a.record, b.record):
+            paying.append(option)
+    if not paying:
+        return None
+    frequencies = {option: _widened(a, option, half) + _widened(b, option, half)
+                   for option in a.frequencies if option in b.frequencies}
+    return choose(Group(tuple(sorted(a.layers + b.layers)), half, a.weights + b.weights, frequencies), rules, paying)
+
+
+def _widened(group, option, half):
+    """A group's histogram over the alphabet of a half that may be larger than its own."""
+    frequencies = group.frequencies[option]
+    if half == group.half:
+        return frequencies
+    wide = Alphabet(half, *option)
+    widened = np.zeros(wide.size, dtype=np.int64)
+    widened[[wide.index[token] for token in group.alphabet(option).tokens]] = frequencies
+    return widened
+
+
+def _entropy(frequencies):
+    """Shannon entropy of all the tokens together, in bits."""
+    return coding_cost(frequencies, frequencies)
