@@ -1,0 +1,86 @@
+"""A whole network to the bytes of a ``.tsy`` file, and back."""
+
+import numpy as np
+
+from .codec import MAX_WEIGHTS, decode, encode
+from .container import Directory, pack, unpack
+from .errors import InputError
+from .plan import plan
+from .stream import Stream
+
+__all__ = ["decode_network", "encode_network", "encode_stream", "restore"]
+
+
+def encode_stream(tensors, **options) -> tuple[Stream, Directory]:
+    """Encode a network.
+
+    Parameters
+    ----------
+    tensors : dict of str to ndarray
+        Arrays of integers within -127..127, which are coded, and of floats, which go raw.
+    **options
+        Those of `golden.plan.plan`.
+
+    Returns
+    -------
+    tuple of (Stream, Directory)
+
+    Raises
+    ------
+    InputError
+        If an array is of another type or out of range, or there is no weight to code.
+    ConfigError
+        If the options do not fit together.
+    """
+    coded, raw = {}, {}
+    for name, tensor in tensors.items():
+        tensor = np.asarray(tensor)
+        if tensor.dtype.kind not in "iuf":
+            raise InputError(f"{name} must be an array of integers or floats, not of {tensor.dtype}")
+        (raw if tensor.dtype.kind == "f" else coded)[name] = tensor
+    chosen = plan(coded, **options)
+    directory = Directory(tuple((name, tensor.shape) for name, tensor in coded.items()), raw)
+    sizes = [segment.weights for segment in chosen.segments]
+    weights = []
+    for tensor, (first, last) in zip(coded.values(), directory.segments(sizes)):
+        bounds = np.cumsum(sizes[first:last])[:-1]
+        weights += np.split(tensor.astype(np.int8).reshape(-1), bounds) if last > first else []
+    words = encode(chosen.config, chosen.tables, chosen.segments, weights)
+    return Stream(chosen.config, chosen.tables, chosen.segments, words), directory
+
+
+def encode_network(tensors, **options) -> bytes:
+    """The bytes of the file of a network; see `encode_stream`."""
+    return pack(*encode_stream(tensors, **options))
+
+
+def restore(directory, weights) -> dict[str, np.ndarray]:
+    """The tensors of a network, from the weights of its segments: the coded ones, int8, then the raw ones."""
+    tensors = {}
+    sizes = [len(values) for values in weights]
+    for (name, shape), (first, last) in zip(directory.coded, directory.segments(sizes)):
+        tensors[name] = np.concatenate([np.zeros(0, dtype=np.int8), *weights[first:last]]).reshape(shape)
+    return tensors | directory.raw
+
+
+def decode_network(data, max_weights=MAX_WEIGHTS) -> dict[str, np.ndarray]:
+    """Decode the bytes of a file.
+
+    Parameters
+    ----------
+    data : bytes
+    max_weights : int
+        The most weights to take on.
+
+    Returns
+    -------
+    dict of str to ndarray
+        The coded tensors, int8, then the raw ones.
+
+    Raises
+    ------
+    FormatError
+        If the file is not what ``docs/format.md`` says.
+    """
+    stream, directory = unpack(data)
+    return restore(directory, decode(stream, max_weights))
