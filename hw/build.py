@@ -1,0 +1,226 @@
+"""``python -m hw.build``: a network in, the Verilog of its decoder and its compressed stream out."""
+
+import json
+import platform
+from dataclasses import replace
+from importlib import metadata
+from pathlib import Path
+
+from amaranth.hdl import Value
+
+from golden import digits
+from golden.cli import OneLineParser, atomic_write, read_bytes, run
+from golden.config import Config, TableStyle
+from golden.container import pack, stream_bytes, unpack
+from golden.cycles import simulate
+from golden.errors import ConfigError, InputError
+from golden.formats import read_tensors
+from golden.header import VERSION
+from golden.network import encode_stream
+from golden.options import add_plan_options, plan_options
+from golden.rules import Rules, quantize_network
+from golden.stream import Stream
+
+from .axis import AxisDecoder
+from .contents import contents_of, rom_config
+from .decoder import MAX_TABLE_LOG
+from .errors import ErrorCode
+from .verilog import verilog_of, yosys_version
+
+__all__ = ["build", "main", "summary"]
+
+TOP = "decoder"
+
+
+def build(config: Config, stream: Stream | None, out) -> dict:
+    """Write ``decoder.v`` and ``manifest.json``, and with a stream ``stream.hex``.
+
+    Parameters
+    ----------
+    config : Config
+        The decoder's. Of style ROM its rooms for tables and segments are made those of the stream.
+    stream : Stream or None
+        Must be given for style ROM.
+    out : path
+        A folder, made if it is not there.
+
+    Returns
+    -------
+    dict
+        The manifest.
+
+    Raises
+    ------
+    ConfigError
+        If there can be no such decoder, or it cannot decode the stream.
+    InputError
+        If the folder cannot be written.
+    """
+    contents = None
+    if config.table_style is TableStyle.ROM:
+        if stream is None:
+            raise ConfigError("a decoder with tables in ROM must be given the stream it is for")
+        config, contents = rom_config(stream), contents_of(stream)
+    if stream is not None:
+        _check_room(config, stream)
+    component = AxisDecoder(config, contents)
+    files = {"decoder.v": verilog_of(component, TOP)}
+    manifest = {
+        "top": TOP,
+        "format_version": VERSION,
+        "config": config.as_dict(),
+        "ports": _ports(component),
+        "errors": {code.name: code.value for code in ErrorCode},
+        "versions": {"tansy": _version("tansy"), "amaranth": _version("amaranth"), "yosys": yosys_version(),
+                     "python": platform.python_version()},
+    }
+    files["manifest.json"] = json.dumps(manifest, indent=2) + "\n"
+    if stream is not None:
+        files["stream.hex"] = _hex(stream)
+    write_files(out, files)
+    return manifest
+
+
+def write_files(out, files: dict) -> None:
+    """Write files into a folder, each whole or not at all, the folder made if it is not there."""
+    out = Path(out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written: {error.strerror}") from None
+    for name, content in files.items():
+        with atomic_write(out / name) as file:
+            file.write(content if isinstance(content, bytes) else content.encode())
+
+
+def _check_room(config, stream):
+    """Whether a decoder of this configuration takes the stream: the rules of its preamble."""
+    made = stream.config
+    for name, label in (("lanes", "lanes"), ("vector", "weights per lane and beat"), ("word_bits", "word bits"),
+                        ("preload", "preload"), ("table_log", "table log")):
+        if getattr(made, name) != getattr(config, name):
+            raise ConfigError(f"the stream was made for {label} {getattr(made, name)}, not {getattr(config, name)}")
+    for label, needed, room in (("max run", made.max_run, config.max_run),
+                                ("raw bits", made.raw_bits, config.raw_bits), ("bins", made.bins, config.bins),
+                                ("max tables", len(stream.tables), config.max_tables),
+                                ("max segments", len(stream.segments), config.max_segments)):
+        if needed > room:
+            raise ConfigError(f"{label} must be at least {needed} for this stream, not {room}")
+
+
+def _ports(component):
+    """Name, direction and width of each port of the Verilog."""
+    ports = [{"name": "clk", "direction": "input", "width": 1}, {"name": "rst", "direction": "input", "width": 1}]
+    for (name,), member, value in component.signature.flatten(component):
+        direction = "input" if member.flow.name == "In" else "output"
+        ports.append({"name": name, "direction": direction, "width": len(Value.cast(value))})
+    return ports
+
+
+def _version(package):
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _hex(stream):
+    """One word per line, for ``$readmemh``."""
+    data, size = stream_bytes(stream), stream.config.word_bits // 8
+    return "".join(f"{int.from_bytes(data[i:i + size], 'little'):0{2 * size}x}\n" for i in range(0, len(data), size))
+
+
+def summary(stream: Stream, config: Config) -> dict:
+    """The figures of a stream in a decoder: size, ratios, and speed by the cycle model."""
+    timing = simulate(stream, config)
+    weights = stream.weights
+    bits = 8 * len(stream_bytes(stream))
+    plain = sum(segment.weights * (2 * stream.tables[segment.table].alphabet.half).bit_length()
+                for segment in stream.segments)
+    cycles = timing.end - timing.causes["header"]
+    return {
+        "weights": weights,
+        "segments": len(stream.segments),
+        "tables": len(stream.tables),
+        "stream_bytes": bits // 8,
+        "bits_per_weight": bits / weights,
+        "ratio_to_float32": 32 * weights / bits,
+        "ratio_to_plain_packing": plain / bits,
+        "header_cycles": timing.causes["header"],
+        "decoding_cycles": cycles,
+        "weights_per_cycle": weights / cycles,
+    }
+
+
+def _network(args):
+    """The tensors to encode."""
+    if args.weights is None:
+        return digits.load()
+    tensors = read_tensors(args.weights)
+    return quantize_network(tensors, Rules(bins=args.bins), progress=True)[0]
+
+
+def _stream(args):
+    """The stream, and the bytes of its file."""
+    if args.stream is not None:
+        data = read_bytes(args.stream)
+        stream = unpack(data)[0]
+        for name, value in plan_options(args).items():
+            made = getattr(stream.config, name, value)
+            if made != value:
+                raise ConfigError(f"{args.stream} was made with {name.replace('_', ' ')} {made}, not {value}")
+        return stream, data
+    stream, directory = encode_stream(_network(args), table_log_limit=MAX_TABLE_LOG, progress=True,
+                                      **plan_options(args))
+    return stream, pack(stream, directory)
+
+
+def _arguments():
+    parser = OneLineParser(prog="hw.build", description=__doc__.split(": ", 1)[1])
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--stream", metavar="FILE", help="a .tsy file to build the decoder for")
+    source.add_argument("--weights", metavar="FILE", help="a network, .npz or .safetensors: integers are coded as "
+                        "they are, floats of two or more dimensions quantized (default: the embedded digits network)")
+    parser.add_argument("--bins", type=int, default=15, help="bins for --weights of floats (default: %(default)s)")
+    add_plan_options(parser)
+    parser.add_argument("--tables", choices=[style.value for style in TableStyle], default=TableStyle.ROM.value,
+                        help="rom: the tables of this one stream in logic; ram: loaded from each stream's header "
+                        "(default: %(default)s)")
+    parser.add_argument("--max-tables", type=int, help="style ram: room for tables (default: 8)")
+    parser.add_argument("--max-segments", type=int, help="style ram: room for segments (default: 64)")
+    parser.add_argument("-o", "--output", default="build", metavar="FOLDER", help="default: %(default)s")
+    parser.add_argument("--json", action="store_true", help="print the summary as JSON")
+    return parser.parse_args()
+
+
+def main():
+    """The command."""
+    args = _arguments()
+    stream, data = _stream(args)
+    style = TableStyle(args.tables)
+    rooms = {name: getattr(args, name) for name in ("max_tables", "max_segments") if getattr(args, name) is not None}
+    if rooms and style is TableStyle.ROM:
+        raise ConfigError("room for tables and segments must be given with --tables ram only")
+    config = replace(stream.config, table_style=style, **rooms)
+    build(config, stream, args.output)
+    write_files(args.output, {"net.tsy": data})
+    figures = summary(stream, config)
+    print(json.dumps(figures) if args.json else _text(figures, config, args.output))
+
+
+def _text(figures, config, output):
+    return "\n".join([
+        f"decoder          {config.lanes} lanes x {config.vector} weights, {config.word_bits}-bit words, R = "
+        f"{config.table_log}, M = {config.max_run}, tables in {config.table_style.name}",
+        f"weights          {figures['weights']:,} in {figures['segments']} segments, {figures['tables']} tables",
+        f"stream           {figures['stream_bytes']:,} bytes, {figures['bits_per_weight']:.3f} bits per weight",
+        f"ratio            {figures['ratio_to_float32']:.2f} to float32, {figures['ratio_to_plain_packing']:.2f} "
+        f"to plain packing",
+        f"speed            {figures['weights_per_cycle']:.2f} weights per cycle expected, after "
+        f"{figures['header_cycles']:,} cycles for the header",
+        f"written          {output}/decoder.v manifest.json stream.hex net.tsy",
+    ])
+
+
+if __name__ == "__main__":
+    run(main, "hw.build")

@@ -1,0 +1,41 @@
+"""From a stream to the decoder made for it: the configuration it needs and, for style ROM, its tables and records."""
+
+import zlib
+from dataclasses import replace
+
+from golden.config import Config, TableStyle
+from golden.header import header_bytes, header_nibbles, preamble_nibbles
+from golden.stream import Stream
+
+from .decoder import Contents
+
+__all__ = ["contents_of", "rom_config"]
+
+
+def rom_config(stream: Stream) -> Config:
+    """The configuration of a decoder of style ROM for one stream."""
+    return replace(stream.config, table_style=TableStyle.ROM, max_tables=len(stream.tables),
+                   max_segments=len(stream.segments))
+
+
+def contents_of(stream: Stream) -> Contents:
+    """Tables, records and header of a stream, as plain ints for the hardware."""
+    spans = iter(stream.words)
+    records = []
+    for segment in stream.segments:
+        words = next(spans) if segment.restart else ()
+        records.append({
+            "weights": segment.weights,
+            "table": segment.table,
+            "raw_bits": stream.tables[segment.table].alphabet.raw_bits,
+            "restart": int(segment.restart),
+            "words": len(words),
+            "crc": zlib.crc32(words.tobytes()) if segment.restart else 0,
+        })
+    nibbles = len(header_nibbles(stream))
+    end = 5 + nibbles // 2
+    return Contents(
+        tables=[[entry._asdict() for entry in table.entries] for table in stream.tables],
+        records=records,
+        header=(nibbles - len(preamble_nibbles(stream)), zlib.crc32(header_bytes(stream)[:end])),
+    )

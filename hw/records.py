@@ -1,0 +1,53 @@
+"""The segment records: fixed (style ROM) or stored by the loader (style RAM)."""
+
+from amaranth.hdl import Module
+from amaranth.lib import memory, wiring
+from amaranth.lib.wiring import In, Out
+
+from golden.config import Config, TableStyle
+
+from .layouts import record_layout, record_write_layout
+
+__all__ = ["Records"]
+
+
+class Records(wiring.Component):
+    """The segments of the stream, read without latency.
+
+    Parameters
+    ----------
+    config : Config
+    records : list of dict
+        Style ROM: one per segment, with the fields of `record_layout`.
+
+    Members
+    -------
+    address, record : In, Out(`record_layout`)
+        Which record, and the record.
+    write : In(`record_write_layout`)
+        Style RAM only.
+    """
+
+    def __init__(self, config: Config, records=()):
+        self._config = config
+        self._records = records
+        super().__init__({
+            "address": In(range(config.max_segments + 1)),
+            "record": Out(record_layout(config)),
+            "write": In(record_write_layout(config)),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.memory = store = memory.Memory(
+            shape=record_layout(self._config), depth=self._config.max_segments, init=self._records)
+        read = store.read_port(domain="comb")
+        m.d.comb += [read.addr.eq(self.address), self.record.eq(read.data)]
+        if self._config.table_style is TableStyle.RAM:
+            write = store.write_port()
+            m.d.comb += [
+                write.addr.eq(self.write.number),
+                write.data.eq(self.write.record),
+                write.en.eq(self.write.enable),
+            ]
+        return m
