@@ -1,4 +1,4 @@
-"""The vectorized codec: all lanes of many spans at once, step by step, in NumPy. Equal to `golden.scalar` bit for bit."""
+"""The vectorized codec: all lanes of many spans at once, step by step. Equal to `golden.scalar` bit for bit."""
 
 from collections.abc import Iterator
 

@@ -74,8 +74,8 @@ def parse_stream(data) -> tuple[Stream, int]:
     for number, (count, crc) in enumerate(spans):
         end = position + count * size
         if end > len(data):
-            raise FormatError(f"the file ends within the words of span {number}: {count} words of {size} bytes announced, "
-                              f"{len(data) - position} bytes there")
+            raise FormatError(f"the file ends within the words of span {number}: {count} words of {size} bytes "
+                              f"announced, {len(data) - position} bytes there")
         if zlib.crc32(data[position:end]) != crc:
             raise FormatError(f"the CRC-32 of the words of span {number} does not match")
         if count and not any(data[end - size:end]):

@@ -11,7 +11,8 @@ __all__ = ["main"]
 
 def main():
     """The command."""
-    parser = OneLineParser(prog="golden.decode", description="Decode a network: the coded arrays as int8, then the raw ones.")
+    parser = OneLineParser(prog="golden.decode",
+                           description="Decode a network: the coded arrays as int8, then the raw ones.")
     parser.add_argument("file", help="encoded network, .tsy")
     parser.add_argument("-o", "--output", required=True, help="quantized network, .npz")
     parser.add_argument("--max-weights", type=int, default=MAX_WEIGHTS, metavar="COUNT",

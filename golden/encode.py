@@ -28,9 +28,10 @@ def _summary(output, figures):
     total, configuration = figures["total"], figures["configuration"]
     excess = total["stream_excess_percent"]
     over = "" if excess is None else f" ({excess:+.2f} %)"
-    return (f"{output}: {total['file_bytes']} bytes, {total['weights']} weights, {configuration['lanes']} lanes, table log "
-            f"{configuration['table_log']}; entropy {total['entropy']:.4f}, stream {total['stream_bits_per_weight']:.4f} bits "
-            f"per weight{over}, {total['ratio_to_float32']:.2f} times smaller than float32")
+    return (f"{output}: {total['file_bytes']} bytes, {total['weights']} weights, {configuration['lanes']} lanes, "
+            f"table log {configuration['table_log']}; entropy {total['entropy']:.4f}, stream "
+            f"{total['stream_bits_per_weight']:.4f} bits per weight{over}, "
+            f"{total['ratio_to_float32']:.2f} times smaller than float32")
 
 
 def main():

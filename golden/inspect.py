@@ -1,4 +1,4 @@
-"""The command that says what a ``.tsy`` file holds and what it costs. It decodes the whole file, so it checks it as well."""
+"""The command that says what a ``.tsy`` file holds and costs. It decodes the whole file, so it checks it as well."""
 
 import json
 
@@ -17,10 +17,10 @@ def _number(value, form):
 
 def _print_layers(layers):
     width = max(len("layer"), *(len(layer["name"]) for layer in layers))
-    print(f"{'layer':{width}}  {'weights':>9}  bins  M  s  table  {'weights/token':>13}  {'entropy':>7}  {'coded':>7}  excess %")
+    print(f"{'layer':{width}}    weights  bins   M  s  table  weights/token  entropy    coded  excess %")
     for layer in layers:
         print(f"{layer['name']:{width}}  {layer['weights']:9}  {_number(layer.get('bins'), '4'):>4}  "
-              f"{_number(layer.get('max_run'), ''):>1}  {_number(layer.get('raw_bits'), ''):>1}  "
+              f"{_number(layer.get('max_run'), '2'):>2}  {_number(layer.get('raw_bits'), ''):>1}  "
               f"{_number(layer.get('table'), '5'):>5}  {_number(layer.get('weights_per_token'), '13.2f'):>13}  "
               f"{_number(layer.get('entropy'), '7.4f'):>7}  {layer['coded_bits_per_weight']:7.4f}  "
               f"{_number(layer['coded_excess_percent'], '8.3f'):>8}")
@@ -30,20 +30,22 @@ def _print(file, figures):
     configuration, total = figures["configuration"], figures["total"]
     print(f"{file}: " + ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in configuration.items()))
     _print_layers(figures["layers"])
-    for name, title in (("coded", "tokens"), ("words", "words"), ("stream", "header and words")):
-        print(f"{title}: {total[f'{name}_bits']} bits, {total[f'{name}_bits_per_weight']:.4f} per weight, excess over the "
-              f"entropy of {total['entropy']:.4f} {_number(total[f'{name}_excess_percent'], '.3f')} %")
-    print(f"bytes: header {total['header_bytes']} (of it {len(figures['tables'])} tables {total['table_bytes']:g}), words "
-          f"{total['words_bytes']}, tail {total['tail_bytes']} (of it raw arrays {total['raw_bytes']}), file "
-          f"{total['file_bytes']}")
+    for name, title in (("coded", "tokens"), ("words", "words"), ("stream", "header and words"),
+                        ("file", "file without raw arrays")):
+        print(f"{title}: {total[f'{name}_bits']} bits, {total[f'{name}_bits_per_weight']:.4f} per weight, excess over "
+              f"the entropy of {total['entropy']:.4f}: {_number(total[f'{name}_excess_percent'], '.3f')} %")
+    print(f"bytes: header {total['header_bytes']} (of it {len(figures['tables'])} tables {total['table_bytes']:g}), "
+          f"words {total['words_bytes']}, tail {total['tail_bytes']} (of it raw arrays {total['raw_bytes']}), "
+          f"file {total['file_bytes']}")
     print(f"{total['weights']} weights in {total['segments']} segments and {total['spans']} spans, "
           f"{total['ratio_to_float32']:.2f} times smaller than float32")
 
 
 def main():
     """The command."""
-    parser = OneLineParser(prog="golden.inspect", description="Say what an encoded network holds, layer by layer, and check "
-                           "all of it. Entropy and coded size are in bits per weight; M is the max run, s the raw bits.")
+    parser = OneLineParser(prog="golden.inspect", description="Say what an encoded network holds, layer by layer, and "
+                           "check all of it. Entropy and coded size are in bits per weight, M is the max run, s the "
+                           "raw bits.")
     parser.add_argument("file", help="encoded network, .tsy")
     parser.add_argument("--max-weights", type=int, default=MAX_WEIGHTS, metavar="COUNT",
                         help=f"refuse a file that holds more (default: {MAX_WEIGHTS})")

@@ -1,5 +1,7 @@
 """The options of commands that encode a network, the same in each; what is not given is left to `golden.plan.plan`."""
 
+from .errors import ConfigError
+
 __all__ = ["add_plan_options", "plan_options"]
 
 NAMES = ("lanes", "vector", "word_bits", "preload", "table_log", "max_run", "raw_bits", "search_rounds",
@@ -30,4 +32,6 @@ def add_plan_options(parser) -> None:
 
 def plan_options(arguments) -> dict:
     """The options that were given, as keyword arguments for `golden.plan.plan`."""
+    if (arguments.search_rounds or 0) < 0:
+        raise ConfigError(f"search must be 0 or a number of rounds, not {arguments.search_rounds}")
     return {name: getattr(arguments, name) for name in NAMES if getattr(arguments, name) is not None}

@@ -55,8 +55,7 @@ def encode_block(config, spans) -> list[np.ndarray]:
     rows, raws = _matrix(chains, order)
     steps = np.array([chain.steps for chain in chains])[order]
     entries, states = _walk_back(codes.array(), config.table_log, rows, steps)
-    crossings = _lay_bits(config, entries, raws, steps, states)
-    chain, step, unit, rest = crossings
+    chain, step, unit, rest = _lay_bits(config, entries, raws, steps, states)
     return _need_order(config, chains, order[chain], step, unit, rest[np.argsort(order)])
 
 
@@ -202,7 +201,7 @@ def _lay_bits(config, entries, raws, steps, states):
 
 
 def _fields(entries, raws, first, last, active, group):
-    """Lengths and bits of the fields of some steps, each of shape (groups, tokens per group, chains), zeros at the end."""
+    """Lengths and bits of the fields of some steps: shape (groups, tokens per group, chains), zeros at the end."""
     steps = last - first
     chunk = np.zeros((steps + -steps % group, active), dtype=np.int64)
     chunk[:steps] = entries[first:last, :active]

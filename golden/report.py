@@ -29,9 +29,9 @@ def report(stream, directory, decoded) -> dict:
     Returns
     -------
     dict
-        Members ``"configuration"``, ``"layers"``, ``"tables"`` and ``"total"``. Entropies and rates are in bits per weight.
-        An excess is over the summed entropy of the segments, in percent; ``None`` where that is 0. The bits of a layer are
-        those of its tokens; the words hold the start states and the last, partly filled words as well.
+        Members ``"configuration"``, ``"layers"``, ``"tables"`` and ``"total"``. Entropies and rates are in bits per
+        weight. An excess is over the summed entropy of the segments, in percent; ``None`` where that is 0. The bits of
+        a layer are those of its tokens; the words hold the start states and the last, partly filled words as well.
     """
     config = stream.config
     names = ("lanes", "vector", "word_bits", "preload", "table_log", "max_run", "raw_bits", "bins")
@@ -79,14 +79,17 @@ def _rate(name, bits, weights, least):
 
 
 def _total(stream, directory, decoded, tables):
-    """The figures of the whole: tokens, words, stream (header and words) and file."""
+    """The figures of the whole: tokens, words, stream (header and words), and file without the raw arrays' bytes."""
     weights, least = stream.weights, _entropy(decoded)
     coded = sum(bits for _, bits in decoded)
     header, tail = len(header_bytes(stream)), len(tail_bytes(directory))
     words = sum(span.nbytes for span in stream.words)
-    return {"weights": weights, "segments": len(stream.segments), "spans": len(stream.spans), "entropy": least / weights,
-            **_rate("coded", coded, weights, least), **_rate("words", 8 * words, weights, least),
-            **_rate("stream", 8 * (header + words), weights, least), "table_bytes": sum(t["bytes"] for t in tables),
-            "header_bytes": header, "words_bytes": words, "tail_bytes": tail,
-            "raw_bytes": sum(array.nbytes for array in directory.raw.values()), "file_bytes": header + words + tail,
+    raw = sum(array.nbytes for array in directory.raw.values())
+    return {"weights": weights, "segments": len(stream.segments), "spans": len(stream.spans),
+            "entropy": least / weights, **_rate("coded", coded, weights, least),
+            **_rate("words", 8 * words, weights, least), **_rate("stream", 8 * (header + words), weights, least),
+            **_rate("file", 8 * (header + words + tail - raw), weights, least),
+            "table_bytes": sum(table["bytes"] for table in tables), "header_bytes": header,
+            "words_bytes": words, "tail_bytes": tail,
+            "raw_bytes": raw, "file_bytes": header + words + tail,
             "ratio_to_float32": 4 * weights / (header + words)}

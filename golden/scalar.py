@@ -239,10 +239,11 @@ def _decode_span(stream, first, last, words):
                     tokens[index].append(token)
                     covered[index] += token[2]
                 words.refill(lane, before)
+    span = f"the span of segments {first} to {last - 1}"
     for index, lane in enumerate(lanes):
         if lane.state:
-            raise FormatError(f"lane {index} ends the span of segments {first} to {last - 1} in state {lane.state}, not 0")
-    words.check_used(f"the span of segments {first} to {last - 1}")
+            raise FormatError(f"lane {index} must end {span} in state 0, not {lane.state}")
+    words.check_used(span)
     return tokens
 
 
@@ -284,7 +285,7 @@ class _Words:
 
     def check_used(self, what):
         if self.next < len(self.words):
-            raise FormatError(f"{what} uses {self.next} of its {len(self.words)} words")
+            raise FormatError(f"{what} must use all of its {len(self.words)} words, not {self.next}")
 
 
 def _counts(segment, config):

@@ -1,4 +1,4 @@
-"""The tail of a file, for the host: names and shapes of the coded tensors, and the raw tensors (``docs/format.md``, 6)."""
+"""The tail of a file, for the host: names and shapes of the coded tensors, the raw tensors (``docs/format.md``, 6)."""
 
 import json
 import math

@@ -3,9 +3,10 @@
 The chains (lanes of all spans of a block, the longest span first) go beat by beat. A look-up ``entry[offset + state]``,
 ``offset`` being where the chain's table begins, yields all there is to know of a token:
 
-    bits 0..27 offset + base, 28..32 bits to read (nbits + s), 33..36 run, 37..45 value << s, plus 256; 46..57 mask of nbits bits
+    bits 0..27 offset + base, 28..32 bits to read (nbits + s), 33..36 run, 37..45 (value << s) + 256,
+    46..57 mask of nbits bits
 
-Between two changes of a segment nothing but the states moves; such a stretch of beats is a phase.
+A phase is a run of beats within which no span's segment begins, ends, or comes to its partial beat.
 """
 
 import numpy as np
@@ -155,7 +156,7 @@ class _Lanes:
         self.limit[mine] = first + full * config.vector + rest
 
     def run(self, first, last, spans):
-        """The beats from ``first`` to ``last`` of the first ``spans`` spans, in which no segment begins or gets ragged."""
+        """Go through the beats of a phase, in the first ``spans`` spans."""
         active, vector = spans * self.config.lanes, self.config.vector
         ragged = np.any(self.limit[:active] < last * vector)
         if ragged or np.any(self.max_run[:spans] > 1):
