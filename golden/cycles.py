@@ -80,7 +80,7 @@ def simulate(stream: Stream, config: Config | None = None, source=ALWAYS, sink=A
     _read_header(header_program(stream, config.table_style), stream.config.word_bits // 4, feed, timing)
     for (first, last), words, lanes in zip(stream.spans, stream.words, trace(stream)):
         segments = stream.segments[first:last]
-        _Span(stream.config, segments, len(words), lanes, first).run(feed, sink, timing)
+        _Span(stream.config, segments, len(words), lanes).run(feed, sink, timing)
     return timing
 
 
@@ -132,7 +132,7 @@ def _read_header(program, nibbles_per_word, feed, timing):
 class _Lane:
     """One lane: reservoir and expander."""
 
-    def __init__(self, config, segments, tokens, index, first):
+    def __init__(self, config, segments, tokens, index):
         self.width = config.word_bits
         self.most = config.word_bits - config.token_bits
         self.level = 0  # words in the reservoir
@@ -146,6 +146,7 @@ class _Lane:
         self.asked = 0
         self.held = 0  # weights of the token at hand that are still to come
         self.crossed = 0
+        self.starved = False  # whether it had to wait for a word since its last full beat
 
     def enough(self):
         return self.level > 1 or (self.level == 1 and self.pointer <= self.most)
@@ -160,13 +161,13 @@ class _Lane:
         return 1
 
     def step(self, retire):
-        """One cycle. Returns whether it had to wait for a word."""
+        """One cycle."""
         filling = not self.valid or retire
         if retire:
             self.valid, self.fill, self.asked = False, 0, 0
             self.beat += 1
         if self.beat + (not filling) >= len(self.parts):
-            return False
+            return
         may_fetch = not self.ended
         if filling:
             need, final = self.parts[self.beat]
@@ -178,16 +179,17 @@ class _Lane:
             self.fill += step
             self.ended = final
             self.valid = self.fill == need
+            self.starved &= not self.valid
             may_fetch = not (self.valid and final)
             if not may_fetch:
                 self.held = 0
         if self.held or not may_fetch:
-            return False
-        if not self.enough():
-            return True
-        self.held, bits = next(self.tokens)
-        self.crossed = self.read(bits)
-        return False
+            return
+        if self.enough():
+            self.held, bits = next(self.tokens)
+            self.crossed = self.read(bits)
+        else:
+            self.starved = True
 
 
 def _parts(config, segments, index):
@@ -204,9 +206,9 @@ def _parts(config, segments, index):
 class _Span:
     """The decoder during one span."""
 
-    def __init__(self, config, segments, words, lanes, first):
+    def __init__(self, config, segments, words, lanes):
         self.config = config
-        self.lanes = [_Lane(config, segments, tokens, i, first) for i, tokens in enumerate(lanes)]
+        self.lanes = [_Lane(config, segments, tokens, i) for i, tokens in enumerate(lanes)]
         self.beats_left = len(self.lanes[0].parts)
         self.words_left = words
         self.pending = deque()  # lanes of the request that is being served
@@ -250,9 +252,9 @@ class _Span:
         self.settled = filled and last and not self.pending and not self.queue and not retire
         request = self._request() if retire and not last else ()
         receiver = self._serve(feed, cycle)
-        hungry = False
+        starved = any(lane.starved and not lane.valid for lane in self.lanes)
         for lane in self.lanes:
-            hungry |= lane.step(retire)
+            lane.step(retire)
         if receiver is not None:
             receiver.level += 1
         if request:
@@ -265,7 +267,7 @@ class _Span:
             return "sink"
         if filled:
             return "check" if room else "requests"
-        return "words" if hungry else "tokens"
+        return "words" if starved else "tokens"
 
     def _request(self):
         return [lane for lane in self.lanes for _ in range(lane.asked)]

@@ -1,4 +1,4 @@
-"""When a source offers and a sink takes: functions of the cycle number alone, the same in cycle model and simulation."""
+"""When a source offers and a sink takes: functions of the cycle number, the same in cycle model and simulation."""
 
 from dataclasses import dataclass
 
@@ -17,11 +17,11 @@ class Pattern:
     Parameters
     ----------
     name : str
-        ``always``; ``never``; ``alternate``: the even cycles; ``burst``: ``on`` cycles yes, ``off`` cycles no, and again;
-        ``random``: each cycle by itself with a probability, from a hash of seed and cycle number.
+        ``always``; ``never``; ``alternate``: the even cycles; ``burst``: ``on`` cycles yes, ``off`` cycles no, and
+        again; ``random``: each cycle by itself with a probability, from a hash of seed and cycle number.
     arguments : tuple of numbers
-        ``burst``: (on, off), whole numbers, at least 1 and at least 0. ``random``: (probability, seed), above 0 and up to
-        1, and a whole number.
+        ``burst``: (on, off), whole numbers, at least 1 and at least 0. ``random``: (probability, seed), above 0 and up
+        to 1, and a whole number.
 
     Raises
     ------

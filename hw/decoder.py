@@ -137,6 +137,7 @@ class Decoder(wiring.Component):
             distribution.begin.eq(control.begin),
             distribution.words.eq(records.record.words),
             distribution.crc.eq(records.record.crc),
+            join.running.eq(control.running),
             join.current.eq(sequencer.current),
             join.idle.eq(distribution.idle),
             join.used.eq(distribution.used),

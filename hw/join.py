@@ -20,6 +20,8 @@ class Join(wiring.Component):
 
     Members
     -------
+    running : In(1)
+        The span is being decoded; without it no beat is offered.
     parts : array of In(stream of `lane_beat_layout`)
         One per lane.
     current : In(`descriptor_layout`)
@@ -39,6 +41,7 @@ class Join(wiring.Component):
     def __init__(self, config: Config):
         self._config = config
         super().__init__({
+            "running": In(1),
             "parts": In(stream.Signature(lane_beat_layout(config))).array(config.lanes),
             "current": In(descriptor_layout(config)),
             "beats": Out(stream.Signature(beat_layout(config))),
@@ -58,7 +61,7 @@ class Join(wiring.Component):
         passed = self._check(m, filled)
         m.d.comb += [
             filled.eq(Cat(part.valid for part in self.parts).all()),
-            self.beats.valid.eq(filled & self.requests.ready & (~current.last_of_span | passed)),
+            self.beats.valid.eq(self.running & filled & self.requests.ready & (~current.last_of_span | passed)),
             self.retire.eq(self.beats.valid & self.beats.ready),
             beat.last.eq(current.last),
             self.requests.valid.eq(self.retire & ~current.last_of_span & self.requests.payload.any()),
