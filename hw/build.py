@@ -27,7 +27,7 @@ from .decoder import MAX_TABLE_LOG
 from .errors import ErrorCode
 from .verilog import verilog_of, yosys_version
 
-__all__ = ["build", "main", "summary"]
+__all__ = ["build", "main", "ports_of", "summary", "write_files"]
 
 TOP = "decoder"
 
@@ -69,7 +69,7 @@ def build(config: Config, stream: Stream | None, out) -> dict:
         "top": TOP,
         "format_version": VERSION,
         "config": config.as_dict(),
-        "ports": _ports(component),
+        "ports": ports_of(component),
         "errors": {code.name: code.value for code in ErrorCode},
         "versions": {"tansy": _version("tansy"), "amaranth": _version("amaranth"), "yosys": yosys_version(),
                      "python": platform.python_version()},
@@ -108,7 +108,7 @@ def _check_room(config, stream):
             raise ConfigError(f"{label} must be at least {needed} for this stream, not {room}")
 
 
-def _ports(component):
+def ports_of(component) -> list[dict]:
     """Name, direction and width of each port of the Verilog."""
     ports = [{"name": "clk", "direction": "input", "width": 1}, {"name": "rst", "direction": "input", "width": 1}]
     for (name,), member, value in component.signature.flatten(component):

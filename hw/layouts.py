@@ -6,9 +6,20 @@ from amaranth.lib import data, stream
 from golden.config import Config
 
 __all__ = ["beat_layout", "descriptor_layout", "entry_layout", "lane_beat_layout", "nibble_stream", "record_layout",
-           "record_write_layout", "table_write_layout", "transfer_layout", "work_layout"]
+           "record_write_layout", "segment_numbers", "table_numbers", "table_write_layout", "transfer_layout",
+           "work_layout"]
 
 WEIGHTS_BITS = 32  #: of a segment's number of weights, and of a span's number of words
+
+
+def table_numbers(config: Config) -> range:
+    """The numbers of tables; two at least, for Yosys warns of a memory that only constants address."""
+    return range(max(config.max_tables, 2))
+
+
+def segment_numbers(config: Config) -> range:
+    """The numbers of segments; two at least, as of tables."""
+    return range(max(config.max_segments, 2))
 
 
 def transfer_layout(config: Config):
@@ -30,7 +41,7 @@ def table_write_layout(config: Config):
     """A write to the symbol tables of all lanes: entry number ``state`` of table ``table``."""
     return data.StructLayout({
         "enable": 1,
-        "table": range(config.max_tables),
+        "table": table_numbers(config),
         "state": config.table_log,
         "entry": entry_layout(config),
     })
@@ -63,7 +74,7 @@ def work_layout(config: Config):
         "valid": 1,
         "need": range(config.vector + 1),
         "final": 1,
-        "table": range(config.max_tables),
+        "table": table_numbers(config),
         "raw_bits": range(config.raw_bits + 1),
     })
 
@@ -82,7 +93,7 @@ def record_layout(config: Config):
     """A segment as the sequencer reads it; ``words`` and ``crc`` are those of the span, where it restarts."""
     return data.StructLayout({
         "weights": WEIGHTS_BITS,
-        "table": range(config.max_tables),
+        "table": table_numbers(config),
         "raw_bits": range(config.raw_bits + 1),
         "restart": 1,
         "words": WEIGHTS_BITS,
@@ -94,7 +105,7 @@ def record_write_layout(config: Config):
     """A write to the segment records."""
     return data.StructLayout({
         "enable": 1,
-        "number": range(config.max_segments),
+        "number": segment_numbers(config),
         "record": record_layout(config),
     })
 

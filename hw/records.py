@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from golden.config import Config, TableStyle
 
-from .layouts import record_layout, record_write_layout
+from .layouts import record_layout, record_write_layout, segment_numbers
 
 __all__ = ["Records"]
 
@@ -40,7 +40,7 @@ class Records(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.memory = store = memory.Memory(
-            shape=record_layout(self._config), depth=self._config.max_segments, init=self._records)
+            shape=record_layout(self._config), depth=len(segment_numbers(self._config)), init=self._records)
         read = store.read_port(domain="comb")
         m.d.comb += [read.addr.eq(self.address), self.record.eq(read.data)]
         if self._config.table_style is TableStyle.RAM:

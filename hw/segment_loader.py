@@ -8,7 +8,7 @@ from golden.config import Config
 
 from .errors import ErrorCode
 from .fields import field_port
-from .layouts import record_layout
+from .layouts import record_layout, table_numbers
 
 __all__ = ["SegmentLoader"]
 
@@ -37,7 +37,7 @@ class SegmentLoader(wiring.Component):
         super().__init__({
             "fields": Out(field_port()),
             "tables": In(range(config.max_tables + 1)),
-            "table_number": In(range(config.max_tables)),
+            "table_number": In(table_numbers(config)),
             "raw_bits": In(range(config.raw_bits + 1)),
             "table_write": In(1),
             "record": Out(record_layout(config)),
@@ -50,7 +50,7 @@ class SegmentLoader(wiring.Component):
         config, record, value = self._config, self.record, self.fields.value
         started = Signal()  # a first record has restarted the lanes
         m.submodules.raw_bits = store = memory.Memory(
-            shape=config.raw_bits.bit_length(), depth=config.max_tables, init=[])
+            shape=max(config.raw_bits.bit_length(), 1), depth=len(table_numbers(config)), init=[])
         write, read = store.write_port(), store.read_port(domain="comb")
         m.d.comb += [
             write.addr.eq(self.table_number),

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from golden.config import Config
 
-from .layouts import WEIGHTS_BITS, descriptor_layout, record_layout
+from .layouts import WEIGHTS_BITS, descriptor_layout, record_layout, table_numbers
 
 __all__ = ["SegmentSequencer"]
 
@@ -52,7 +52,7 @@ class SegmentSequencer(wiring.Component):
         config = self._config
         active = Signal()
         rest = Signal(WEIGHTS_BITS)  # weights of the segment that have not been announced
-        table = Signal(range(config.max_tables))
+        table = Signal(table_numbers(config))
         raw_bits = Signal(range(config.raw_bits + 1))
         following_valid = self.following.lanes[0].valid
         current_valid = self.current.lanes[0].valid

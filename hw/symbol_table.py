@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from golden.config import Config, TableStyle
 
-from .layouts import entry_layout, table_write_layout
+from .layouts import entry_layout, table_numbers, table_write_layout
 
 __all__ = ["SymbolTable"]
 
@@ -36,7 +36,7 @@ class SymbolTable(wiring.Component):
         self._config = config
         self._tables = tables
         super().__init__({
-            "table": In(range(config.max_tables)),
+            "table": In(table_numbers(config)),
             "state": In(config.table_log),
             "entry": Out(entry_layout(config)),
             "write": In(table_write_layout(config)),
@@ -47,7 +47,7 @@ class SymbolTable(wiring.Component):
         config = self._config
         init = [entry for table in self._tables for entry in table]
         m.submodules.memory = store = memory.Memory(
-            shape=entry_layout(config), depth=config.max_tables * config.slots, init=init)
+            shape=entry_layout(config), depth=len(table_numbers(config)) * config.slots, init=init)
         read = store.read_port(domain="comb")
         m.d.comb += [
             read.addr.eq(Cat(self.state, self.table)),
