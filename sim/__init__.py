@@ -1,0 +1,1 @@
+"""Co-simulation: cocotb on the emitted Verilog, held against the golden model."""

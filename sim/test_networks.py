@@ -1,0 +1,55 @@
+"""Whole networks through the decoder that is built for them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from golden import digits
+from golden.config import TableStyle
+from golden.container import stream_bytes
+from golden.cycles import simulate
+from golden.formats import read_tensors
+from golden.network import encode_stream
+from golden.patterns import ALWAYS, Pattern
+from golden.rules import Rules, quantize_network
+from hw.contents import rom_config
+from hw.decoder import MAX_TABLE_LOG
+
+from .checks import difference
+from .jobs import Steps
+
+PATTERNS = [(ALWAYS, ALWAYS), (Pattern("random", (0.6, 1)), Pattern("random", (0.9, 2)))]
+
+
+def check(design_of, tensors, style, **options):
+    """Encode, build, run by every pattern; the weights must be those of the tensors."""
+    stream, _ = encode_stream(tensors, table_log_limit=MAX_TABLE_LOG, **options)
+    config = replace(rom_config(stream), table_style=style)
+    layers = [array for array in tensors.values() if array.dtype.kind == "i"]
+    steps = Steps()
+    timings = [simulate(stream, config, *pattern) for pattern in PATTERNS]
+    for pattern, timing in zip(PATTERNS, timings):
+        steps.clear().stream(stream_bytes(stream), *pattern, timing.end + 100)
+    episodes = design_of(config, stream).run(steps, config.word_bits)[1:]
+    weights = np.split(np.concatenate([layer.ravel() for layer in layers]),
+                       np.cumsum([segment.weights for segment in stream.segments])[:-1])
+    for timing, episode in zip(timings, episodes):
+        assert difference(episode, weights, timing, config) is None
+
+
+@pytest.mark.parametrize("options", [
+    {"lanes": 8},
+    {"lanes": 2, "vector": 4, "word_bits": 16, "restart_every": 2000},
+], ids=["N 8", "N 2, V 4, restarts"])
+@pytest.mark.parametrize("style", TableStyle)
+def test_digits(design_of, style, options):
+    check(design_of, digits.load(), style, **options)
+
+
+@pytest.mark.parametrize("style", TableStyle)
+@pytest.mark.parametrize("name", ["resnet8", "kws"])
+def test_real_network(design_of, shared_data, name, style):
+    """15 bins, 8 lanes, every weight of the network."""
+    tensors, _ = quantize_network(read_tensors(shared_data / f"{name}.npz"), Rules(bins=15))
+    check(design_of, tensors, style, lanes=8)
