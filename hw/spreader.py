@@ -1,7 +1,7 @@
 """From counts or a slot list to entries: the arithmetic of the table loader."""
 
 from amaranth.hdl import Module, Signal, signed
-from amaranth.lib import data, enum, memory, stream, wiring
+from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.config import Config
@@ -18,13 +18,6 @@ def count_layout(config: Config):
         "value": signed(config.weight_bits),
         "count": range(config.slots + 1),
     })
-
-
-class Phase(enum.Enum):
-    COUNTS = 0
-    SCAN = 1
-    PICK = 2
-    LIST = 3
 
 
 class Spreader(wiring.Component):
@@ -70,81 +63,103 @@ class Spreader(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config = self._config
-        work_layout = data.StructLayout({"credit": signed(config.table_log + 2), "turn": range(2 * config.slots + 1)})
+        credits = signed(config.table_log + 2)
+        work_layout = data.StructLayout({"credit": credits, "turn": range(2 * config.slots + 1)})
         m.submodules.tokens = tokens = memory.Memory(shape=count_layout(config), depth=config.slots, init=[])
         m.submodules.work = work = memory.Memory(shape=work_layout, depth=config.slots, init=[])
-        tokens_write, tokens_read = tokens.write_port(), tokens.read_port(domain="comb")
-        work_write, work_read = work.write_port(), work.read_port(domain="comb")
-
-        phase = Signal(Phase)
-        k = Signal(range(config.slots))
-        best = Signal(range(config.slots))
-        best_credit = Signal(signed(config.table_log + 2))
-        token, state = tokens_read.data, work_read.data
-        credit = Signal(signed(config.table_log + 2))
+        self._new_token = tokens.write_port()
+        self._token = tokens.read_port(domain="comb")
+        self._work = work.read_port(domain="comb")
+        self._new_work = work.write_port()
+        self._k = Signal(range(config.slots))  # the token being looked at
+        self._best = Signal(range(config.slots))  # the one with the greatest credit so far
+        self._best_credit = Signal(credits)
         m.d.comb += [
-            self.ready.eq(phase == Phase.COUNTS),
-            self.counts.ready.eq(self.ready),
-            tokens_write.addr.eq(self.tokens),
-            tokens_write.data.eq(self.counts.payload),
-            tokens_read.addr.eq(work_read.addr),
-            work_write.addr.eq(work_read.addr),
-            credit.eq(state.credit + token.count),
+            self._new_token.addr.eq(self.tokens),
+            self._new_token.data.eq(self.counts.payload),
+            self._token.addr.eq(self._work.addr),
+            self._new_work.addr.eq(self._work.addr),
         ]
-        with m.Switch(phase):
-            with m.Case(Phase.COUNTS):
-                m.d.comb += [
-                    tokens_write.en.eq(self.counts.valid),
-                    work_read.addr.eq(self.tokens),
-                    work_write.data.credit.eq(0),
-                    work_write.data.turn.eq(self.counts.payload.count),
-                    work_write.en.eq(self.counts.valid),
-                ]
-                with m.If(self.counts.valid):
-                    m.d.sync += self.tokens.eq(self.tokens + 1)
-                m.d.sync += [k.eq(0), self.slot.eq(0)]
-                with m.If(self.spread):
-                    m.d.sync += phase.eq(Phase.SCAN)
-                with m.Elif(self.listed):
-                    m.d.sync += phase.eq(Phase.LIST)
-            with m.Case(Phase.SCAN):
-                m.d.comb += [
-                    work_read.addr.eq(k),
-                    work_write.data.credit.eq(credit),
-                    work_write.data.turn.eq(state.turn),
-                    work_write.en.eq(1),
-                ]
-                m.d.sync += k.eq(k + 1)
-                with m.If((k == 0) | (credit > best_credit)):
-                    m.d.sync += [best.eq(k), best_credit.eq(credit)]
-                with m.If(k == (self.tokens - 1)[:len(k)]):
-                    m.d.sync += phase.eq(Phase.PICK)
-            with m.Case(Phase.PICK):
-                m.d.comb += [
-                    work_read.addr.eq(best),
-                    work_write.data.credit.eq(best_credit - config.slots),
-                    work_write.data.turn.eq(state.turn + 1),
-                    work_write.en.eq(1),
-                    self.write.eq(1),
-                ]
-                m.d.sync += [k.eq(0), phase.eq(Phase.SCAN)]
-            with m.Case(Phase.LIST):
-                m.d.comb += [
-                    self.indices.ready.eq(1),
-                    work_read.addr.eq(self.indices.payload),
-                    work_write.data.credit.eq(0),
-                    work_write.data.turn.eq(state.turn + 1),
-                    work_write.en.eq(self.indices.valid),
-                    self.write.eq(self.indices.valid),
-                    self.bad.eq(self.indices.valid & (
-                        (self.indices.payload >= self.tokens) | (state.turn >= token.count << 1))),
-                ]
+        with m.FSM():
+            self._counts(m)
+            self._spread(m)
+            self._list(m)
         with m.If(self.write):
             m.d.sync += self.slot.eq(self.slot + 1)
-            with m.If(self.slot == config.slots - 1):
-                m.d.sync += [phase.eq(Phase.COUNTS), self.tokens.eq(0)]
-        self._entry(m, token, state.turn)
+        with m.If(self.write & self._last_slot):
+            m.d.sync += self.tokens.eq(0)
+        self._entry(m, self._token.data, self._work.data.turn)
         return m
+
+    @property
+    def _last_slot(self):
+        return self.slot == self._config.slots - 1
+
+    def _counts(self, m):
+        """Take the tokens."""
+        taken = self.counts.valid
+        with m.State("COUNTS"):
+            m.d.comb += [
+                self.ready.eq(1),
+                self.counts.ready.eq(1),
+                self._new_token.en.eq(taken),
+                self._work.addr.eq(self.tokens),
+                self._new_work.data.credit.eq(0),
+                self._new_work.data.turn.eq(self.counts.payload.count),
+                self._new_work.en.eq(taken),
+            ]
+            m.d.sync += [self.tokens.eq(self.tokens + taken), self._k.eq(0), self.slot.eq(0)]
+            with m.If(self.spread):
+                m.next = "SCAN"
+            with m.Elif(self.listed):
+                m.next = "LIST"
+
+    def _spread(self, m):
+        """For each slot raise the credit of every token and find the greatest, then pay with it."""
+        k, work = self._k, self._work.data
+        credit = Signal.like(self._best_credit)
+        m.d.comb += credit.eq(work.credit + self._token.data.count)
+        with m.State("SCAN"):
+            m.d.comb += [
+                self._work.addr.eq(k),
+                self._new_work.data.credit.eq(credit),
+                self._new_work.data.turn.eq(work.turn),
+                self._new_work.en.eq(1),
+            ]
+            m.d.sync += k.eq(k + 1)
+            with m.If((k == 0) | (credit > self._best_credit)):
+                m.d.sync += [self._best.eq(k), self._best_credit.eq(credit)]
+            with m.If(k == (self.tokens - 1)[:len(k)]):
+                m.next = "PICK"
+        with m.State("PICK"):
+            m.d.comb += [
+                self._work.addr.eq(self._best),
+                self._new_work.data.credit.eq(self._best_credit - self._config.slots),
+                self._new_work.data.turn.eq(work.turn + 1),
+                self._new_work.en.eq(1),
+                self.write.eq(1),
+            ]
+            m.d.sync += k.eq(0)
+            m.next = "SCAN"
+            with m.If(self._last_slot):
+                m.next = "COUNTS"
+
+    def _list(self, m):
+        """Take each slot's token from the list."""
+        index, work = self.indices, self._work.data
+        with m.State("LIST"):
+            m.d.comb += [
+                index.ready.eq(1),
+                self._work.addr.eq(index.payload),
+                self._new_work.data.credit.eq(0),
+                self._new_work.data.turn.eq(work.turn + 1),
+                self._new_work.en.eq(index.valid),
+                self.write.eq(index.valid),
+                self.bad.eq(index.valid & (
+                    (index.payload >= self.tokens) | (work.turn >= self._token.data.count << 1))),
+            ]
+            with m.If(index.valid & self._last_slot):
+                m.next = "COUNTS"
 
     def _entry(self, m, token, turn):
         """``nbits = R - floor(log2 turn)``, ``base = (turn << nbits) - L``."""

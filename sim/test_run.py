@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -24,7 +25,17 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run") / "build"
     done = command("hw.build", "--lanes", 8, "-o", folder)
     assert (done.returncode, done.stderr) == (0, "")
+    (folder / "output").write_text(done.stdout)
     return folder
+
+
+def test_readme(simulator, folder):
+    """The README shows what the commands print, but for folder and simulator."""
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    built, ran = readme.split("```text\n")[1:3]
+    done = command("sim.run", "--build", folder, "--simulator", simulator.name)
+    assert built.split("```")[0] == (folder / "output").read_text().replace(str(folder), "build")
+    assert ran.split("```")[0].splitlines()[1:] == done.stdout.splitlines()[1:]
 
 
 def test_text(simulator, folder):
