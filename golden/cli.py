@@ -7,9 +7,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from .errors import InputError, TansyError
+from .errors import FormatError, InputError, TansyError
 
-__all__ = ["OneLineParser", "atomic_write", "read_bytes", "run"]
+__all__ = ["OneLineParser", "atomic_write", "naming", "read_bytes", "run"]
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -63,6 +63,15 @@ def atomic_write(path, mode="wb"):
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
+
+
+@contextlib.contextmanager
+def naming(path):
+    """Put the name of a file before what a `FormatError` says of its content."""
+    try:
+        yield
+    except FormatError as error:
+        raise FormatError(f"{path}: {error}") from None
 
 
 def read_bytes(path) -> bytes:

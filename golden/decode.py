@@ -1,8 +1,7 @@
 """The command that decodes a ``.tsy`` file into the arrays that went into it."""
 
-from .cli import OneLineParser, read_bytes, run
+from .cli import OneLineParser, naming, read_bytes, run
 from .codec import MAX_WEIGHTS
-from .errors import FormatError
 from .formats import write_npz
 from .network import decode_network
 
@@ -20,10 +19,8 @@ def main():
     arguments = parser.parse_args()
     if not arguments.output.endswith(".npz"):
         parser.error(f"output must be a file .npz, not {arguments.output}")
-    try:
+    with naming(arguments.file):
         tensors = decode_network(read_bytes(arguments.file), arguments.max_weights)
-    except FormatError as error:
-        raise FormatError(f"{arguments.file}: {error}") from None
     write_npz(arguments.output, tensors)
     print(f"{arguments.output}: {len(tensors)} arrays, {sum(tensor.size for tensor in tensors.values())} elements")
 

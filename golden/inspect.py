@@ -2,10 +2,9 @@
 
 import json
 
-from .cli import OneLineParser, read_bytes, run
+from .cli import OneLineParser, naming, read_bytes, run
 from .codec import MAX_WEIGHTS, decode_measured
 from .container import unpack
-from .errors import FormatError
 from .report import report
 
 __all__ = ["main"]
@@ -51,11 +50,9 @@ def main():
                         help=f"refuse a file that holds more (default: {MAX_WEIGHTS})")
     parser.add_argument("--json", action="store_true", help="report as JSON")
     arguments = parser.parse_args()
-    try:
+    with naming(arguments.file):
         stream, directory = unpack(read_bytes(arguments.file))
         figures = report(stream, directory, decode_measured(stream, arguments.max_weights))
-    except FormatError as error:
-        raise FormatError(f"{arguments.file}: {error}") from None
     if arguments.json:
         print(json.dumps(figures, indent=2))
     else:

@@ -9,7 +9,7 @@ from pathlib import Path
 from amaranth.hdl import Value
 
 from golden import digits
-from golden.cli import OneLineParser, atomic_write, read_bytes, run
+from golden.cli import OneLineParser, atomic_write, naming, read_bytes, run
 from golden.config import Config, TableStyle
 from golden.container import pack, stream_bytes, unpack
 from golden.cycles import simulate
@@ -27,7 +27,7 @@ from .decoder import MAX_TABLE_LOG
 from .errors import ErrorCode
 from .verilog import verilog_of, yosys_version
 
-__all__ = ["build", "main", "ports_of", "summary", "write_files"]
+__all__ = ["build", "check_room", "main", "ports_of", "summary", "write_files"]
 
 TOP = "decoder"
 
@@ -62,7 +62,7 @@ def build(config: Config, stream: Stream | None, out) -> dict:
             raise ConfigError("a decoder with tables in ROM must be given the stream it is for")
         config, contents = rom_config(stream), contents_of(stream)
     if stream is not None:
-        _check_room(config, stream)
+        check_room(config, stream)
     component = AxisDecoder(config, contents)
     files = {"decoder.v": verilog_of(component, TOP)}
     manifest = {
@@ -93,8 +93,8 @@ def write_files(out, files: dict) -> None:
             file.write(content if isinstance(content, bytes) else content.encode())
 
 
-def _check_room(config, stream):
-    """Whether a decoder of this configuration takes the stream: the rules of its preamble."""
+def check_room(config, stream):
+    """Raise `ConfigError` if a decoder of this configuration does not take the stream: the rules of its preamble."""
     made = stream.config
     for name, label in (("lanes", "lanes"), ("vector", "weights per lane and beat"), ("word_bits", "word bits"),
                         ("preload", "preload"), ("table_log", "table log")):
@@ -164,7 +164,8 @@ def _stream(args):
     """The stream, and the bytes of its file."""
     if args.stream is not None:
         data = read_bytes(args.stream)
-        stream = unpack(data)[0]
+        with naming(args.stream):
+            stream = unpack(data)[0]
         for name, value in plan_options(args).items():
             made = getattr(stream.config, name, value)
             if made != value:

@@ -5,12 +5,13 @@ import os
 from pathlib import Path
 
 from golden import codec
-from golden.cli import OneLineParser, read_bytes, run
+from golden.cli import OneLineParser, naming, read_bytes, run
 from golden.config import Config
 from golden.container import parse_stream
 from golden.cycles import CAUSES, simulate
 from golden.errors import FormatError, InputError
 from golden.patterns import Pattern
+from hw.build import check_room
 
 from .checks import difference
 from .harness import compile_design
@@ -34,8 +35,10 @@ def main(argv=None):
     config, top = _manifest(folder / "manifest.json")
     path = args.stream or folder / "net.tsy"
     data = read_bytes(path)
-    stream, size = parse_stream(data)
-    weights, timing = codec.decode(stream), simulate(stream, config, source, sink)
+    with naming(path):
+        stream, size = parse_stream(data)
+        check_room(config, stream)
+        weights, timing = codec.decode(stream), simulate(stream, config, source, sink)
     simulator = find(args.simulator or os.environ.get("TANSY_SIM"))
     design = compile_design(folder / "decoder.v", top, simulator, waves and waves.suffix[1:])
     steps = Steps().stream(data[:size], source, sink, timing.end + MARGIN)

@@ -78,10 +78,14 @@ def test_no_manifest(tmp_path):
     assert done.stderr == f"sim.run: error: {tmp_path}/manifest.json is not a manifest of hw.build\n"
 
 
-def test_the_stream_of_another_decoder(simulator, folder, tmp_path):
+@pytest.mark.parametrize("sign, lanes, complaint", [
+    (1, 4, "the stream was made for lanes 4, not 8"),
+    (-1, 8, "{} and the golden model differ: the decoder ended with error STREAM, done 0"),
+])
+def test_the_stream_of_another_decoder(simulator, folder, tmp_path, sign, lanes, complaint):
     other = tmp_path / "other.tsy"
-    other.write_bytes(encode_network(digits.load(), lanes=8, table_log=7, max_run=2))
+    tensors = {name: sign * tensor for name, tensor in digits.load().items()}
+    other.write_bytes(encode_network(tensors, lanes=lanes, table_log=7))
     done = command("sim.run", "--build", folder, "--stream", other, "--simulator", simulator.name)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"sim.run: error: {simulator} and the golden model differ: the decoder ended with error " \
-                          "CAPACITY, done 0\n"
+    assert done.stderr == f"sim.run: error: {complaint.format(simulator)}\n"
