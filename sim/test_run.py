@@ -32,10 +32,10 @@ def folder(tmp_path_factory):
 def test_readme(simulator, folder):
     """The README shows what the commands print, but for folder and simulator."""
     readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-    built, ran = readme.split("```text\n")[1:3]
+    blocks = {block.split(maxsplit=1)[0]: block.split("```")[0] for block in readme.split("```text\n")[1:]}
     done = command("sim.run", "--build", folder, "--simulator", simulator.name)
-    assert built.split("```")[0] == (folder / "output").read_text().replace(str(folder), "build")
-    assert ran.split("```")[0].splitlines()[1:] == done.stdout.splitlines()[1:]
+    assert blocks["decoder"] == (folder / "output").read_text().replace(str(folder), "build")
+    assert blocks["stream"].splitlines()[1:] == done.stdout.splitlines()[1:]
 
 
 def test_text(simulator, folder):
