@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from golden.config import Config
 
-from .decoder import Contents, Decoder
+from .decoder import Contents, Decoder, check_contents
 from .errors import ErrorCode
 
 __all__ = ["AxisDecoder"]
@@ -31,8 +31,9 @@ class AxisDecoder(wiring.Component):
     """
 
     def __init__(self, config: Config, contents: Contents | None = None):
+        check_contents(config, contents)
         self._config = config
-        self._decoder = Decoder(config, contents)
+        self._contents = contents
         super().__init__({
             "s_axis_tdata": In(config.word_bits),
             "s_axis_tvalid": In(1),
@@ -51,8 +52,9 @@ class AxisDecoder(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.decoder = ResetInserter(self.clear)(self._decoder)
-        words, beats = self._decoder.words, self._decoder.beats
+        decoder = Decoder(self._config, self._contents)
+        m.submodules.decoder = ResetInserter(self.clear)(decoder)
+        words, beats = decoder.words, decoder.beats
         m.d.comb += [
             words.payload.data.eq(self.s_axis_tdata),
             words.payload.last.eq(self.s_axis_tlast),
@@ -62,9 +64,9 @@ class AxisDecoder(wiring.Component):
             self.m_axis_tlast.eq(beats.payload.last),
             self.m_axis_tvalid.eq(beats.valid),
             beats.ready.eq(self.m_axis_tready),
-            self.busy.eq(self._decoder.busy),
-            self.done.eq(self._decoder.done),
-            self.error.eq(self._decoder.error),
+            self.busy.eq(decoder.busy),
+            self.done.eq(decoder.done),
+            self.error.eq(decoder.error),
         ]
         for j in range(self._config.beat_weights):
             m.d.comb += self.m_axis_tdata.word_select(j, 8).eq(beats.payload.weights[j])

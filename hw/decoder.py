@@ -19,7 +19,7 @@ from .layouts import beat_layout, transfer_layout
 from .records import Records
 from .sequencer import SegmentSequencer
 
-__all__ = ["Contents", "Decoder", "MAX_TABLE_LOG"]
+__all__ = ["Contents", "Decoder", "MAX_TABLE_LOG", "check_contents"]
 
 MAX_TABLE_LOG = 7  #: largest R of tables in logic
 
@@ -41,6 +41,15 @@ class Contents:
     tables: list
     records: list
     header: tuple
+
+
+def check_contents(config: Config, contents: Contents | None) -> None:
+    """Raise `ConfigError` if there can be no decoder of this configuration with these contents."""
+    if config.table_log > MAX_TABLE_LOG:
+        raise ConfigError(f"table log must be at most {MAX_TABLE_LOG} for tables in logic, not {config.table_log}")
+    if (contents is None) == (config.table_style is TableStyle.ROM):
+        raise ConfigError(f"a decoder of style {config.table_style.name} must be built "
+                          f"{'with' if contents is None else 'without'} the contents of a stream")
 
 
 class Decoder(wiring.Component):
@@ -75,11 +84,7 @@ class Decoder(wiring.Component):
     """
 
     def __init__(self, config: Config, contents: Contents | None = None):
-        if config.table_log > MAX_TABLE_LOG:
-            raise ConfigError(f"table log must be at most {MAX_TABLE_LOG} for tables in logic, not {config.table_log}")
-        if (contents is None) == (config.table_style is TableStyle.ROM):
-            raise ConfigError(f"a decoder of style {config.table_style.name} must be built "
-                              f"{'with' if contents is None else 'without'} the contents of a stream")
+        check_contents(config, contents)
         self._config = config
         self._contents = contents or Contents([], [], None)
         super().__init__({

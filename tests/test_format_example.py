@@ -8,7 +8,7 @@ import pytest
 
 from golden import codec, scalar
 from golden.config import Config
-from golden.container import Directory, pack, unpack
+from golden.container import Directory, pack, stream_bytes, unpack
 from golden.stream import Segment, Stream
 from golden.table import Alphabet, Table
 
@@ -92,3 +92,30 @@ def test_walk():
             assert f"`{value:02X}`" in word and ("not stored" in word) == (asked >= len(stream.words[0]))
         asked += reached
     assert state == [0, 0] and [next(lane, None) for lane in tokens] == [None, None]
+
+
+def second_example():
+    """Bytes and weights of the page's second example."""
+    text = PAGE.read_text(encoding="utf-8").split("## 9. A second example")[1]
+    data = bytes.fromhex("".join(re.findall(r"^    [0-9a-f]{2}: ([0-9a-f ]+)$", text, re.MULTILINE)))
+    weights = [[int(number) for number in re.search(rf"^    {name}: ([-0-9 ]+)$", text, re.MULTILINE)[1].split()]
+               for name in "ab"]
+    return data, weights
+
+
+@pytest.mark.parametrize("codec_at_hand", [scalar, codec])
+def test_second_example(codec_at_hand):
+    data, weights = second_example()
+    config = Config(lanes=2, vector=2, word_bits=16, preload=2, table_log=4, max_run=2, raw_bits=1, bins=7)
+    tables = (Table(Alphabet(3, 1), 4, (1, 5, 7, 3), (2, 1, 2, 3, 2, 1, 2, 1, 2, 3, 1, 2, 1, 2, 3, 0)),
+              Table(Alphabet(2, 0, 2), 4, (0, 2, 3, 0, 0, 2, 8, 1, 0)))
+    segments = (Segment(15, 0, True), Segment(19, 1, True))
+    words = codec_at_hand.encode(config, tables, segments, [np.array(values) for values in weights])
+    sent = stream_bytes(Stream(config, tables, segments, words))
+    assert data.startswith(sent) and [len(span) for span in words] == [4, 3]
+    stream, directory = unpack(data)
+    assert (stream.config, stream.tables, stream.segments) == (config, tables, segments)
+    assert [values.tolist() for values in codec_at_hand.decode(stream)] == weights
+    assert directory.coded == (("a", (3, 5)), ("b", (19,)))
+    assert {name: (array.dtype, array.tolist()) for name, array in directory.raw.items()} == {
+        "a.scale": (np.dtype("<f4"), 0.5)}
