@@ -8,7 +8,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 
 from .config import REQUEST_QUEUE, Config
-from .container import stream_bytes
+from .header import header_bytes
 from .header_time import header_program
 from .patterns import ALWAYS
 from .scalar import trace
@@ -75,7 +75,8 @@ def simulate(stream: Stream, config: Config | None = None, source=ALWAYS, sink=A
     """
     config = config or stream.config
     timing = Timing(end=start)
-    transfers = len(stream_bytes(stream)) // (stream.config.word_bits // 8)
+    size = len(header_bytes(stream)) + sum(words.nbytes for words in stream.words)
+    transfers = size // (stream.config.word_bits // 8)
     feed = _Source(source, start, transfers, timing.inputs)
     _read_header(header_program(stream, config.table_style), stream.config.word_bits // 4, feed, timing)
     for (first, last), words, lanes in zip(stream.spans, stream.words, trace(stream)):

@@ -1,19 +1,16 @@
 """What a file holds and what it costs, layer by layer: the figures of ``golden.inspect`` and of ``golden.encode``."""
 
-import numpy as np
-
 from .header import header_bytes, table_nibbles
 from .tail import tail_bytes
 from .tokens import split_lanes, tokenize
+from .zeropoint import entropy_bits
 
 __all__ = ["entropy", "report"]
 
 
 def entropy(weights) -> float:
     """Shannon entropy of int8 weights by their own histogram: bits, of all of them together."""
-    counts = np.bincount(np.asarray(weights).view(np.uint8))
-    counts = counts[counts > 0]
-    return float((counts * np.log2(counts.sum() / counts)).sum())
+    return entropy_bits(weights) * len(weights)
 
 
 def report(stream, directory, decoded) -> dict:

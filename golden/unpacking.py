@@ -14,6 +14,7 @@ import numpy as np
 from .config import MAX_RUN
 from .errors import FormatError
 from .reservoir import Supply, reservoir
+from .stream import lane_counts
 
 __all__ = ["decode_block"]
 
@@ -149,11 +150,9 @@ class _Lanes:
         self.offset[mine] = offset
         self.raw_bits[mine] = alphabet.raw_bits
         self.max_run[span] = alphabet.max_run
-        full, rest = divmod(part.weights, config.beat_weights)
         first = part.start * config.vector
-        rest = np.clip(rest - config.vector * np.arange(config.lanes), 0, config.vector)
         self.covered[mine] = first
-        self.limit[mine] = first + full * config.vector + rest
+        self.limit[mine] = first + lane_counts(part.weights, config.lanes, config.vector)
 
     def run(self, first, last, spans):
         """Go through the beats of a phase, in the first ``spans`` spans."""
