@@ -4,7 +4,7 @@ import zlib
 from dataclasses import replace
 
 from golden.config import Config, TableStyle
-from golden.header import header_bytes, header_nibbles, preamble_nibbles
+from golden.header import MAGIC, header_bytes, header_nibbles, preamble_nibbles
 from golden.stream import Stream
 
 from .decoder import Contents
@@ -33,7 +33,7 @@ def contents_of(stream: Stream) -> Contents:
             "crc": zlib.crc32(words.tobytes()) if segment.restart else 0,
         })
     nibbles = len(header_nibbles(stream))
-    end = 5 + nibbles // 2
+    end = len(MAGIC) + 1 + nibbles // 2
     return Contents(
         tables=[[entry._asdict() for entry in table.entries] for table in stream.tables],
         records=records,

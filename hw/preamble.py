@@ -5,14 +5,12 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
 from golden.config import Config
+from golden.header import MAGIC, VERSION
 
 from .errors import ErrorCode
 from .fields import field_port
 
 __all__ = ["Preamble"]
-
-MAGIC = int.from_bytes(b"TNSY", "little")
-VERSION = 1
 
 
 class Preamble(wiring.Component):
@@ -44,7 +42,7 @@ class Preamble(wiring.Component):
         m = Module()
         config, value = self._config, self.fields.value
         rules = [
-            (8, value == MAGIC, ErrorCode.MAGIC),
+            (8, value == int.from_bytes(MAGIC, "little"), ErrorCode.MAGIC),
             (2, value == VERSION, ErrorCode.VERSION),
             (0, value == config.lanes, ErrorCode.LANES),
             (0, value == config.vector, ErrorCode.VECTOR),
