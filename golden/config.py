@@ -5,7 +5,7 @@ from enum import Enum
 
 from .errors import ConfigError
 
-__all__ = ["Config", "TableStyle", "MAX_LANES", "MAX_VECTOR", "MAX_TABLE_LOG", "MAX_RUN", "MAX_RAW_BITS", "MAX_BINS",
+__all__ = ["Config", "OutputMode", "TableMemory", "TableStyle", "MAX_LANES", "MAX_VECTOR", "MAX_TABLE_LOG", "MAX_RUN", "MAX_RAW_BITS", "MAX_BINS",
            "REQUEST_QUEUE", "WORD_BITS"]
 
 MAX_LANES = 64
@@ -14,6 +14,9 @@ MAX_TABLE_LOG = 12
 MAX_RUN = 16
 MAX_RAW_BITS = 7
 MAX_BINS = 255
+MAX_RING = 16
+LEAST_BLOCK_RING = 3
+QUEUES = (2, 4, 8, 16)
 WORD_BITS = (8, 16, 32, 64, 128)
 REQUEST_QUEUE = 4  #: requests for words that wait in the decoder's word distribution, besides the one being served
 
@@ -23,6 +26,20 @@ class TableStyle(Enum):
 
     ROM = "rom"  #: logic, the tables of one stream, fixed at generation time
     RAM = "ram"  #: small memories, one per lane, loaded from the stream's own header
+
+
+class TableMemory(Enum):
+    """What the symbol tables are made of. It never shows in the stream."""
+
+    LOGIC = "logic"  #: look-up tables or small memories in each ring
+    BLOCK = "block"  #: block RAM, of which two rings share one through a port each
+
+
+class OutputMode(Enum):
+    """What the decoder hands out. It never shows in the stream."""
+
+    DENSE = "dense"  #: all weights in order
+    SPARSE = "sparse"  #: the tokens as they come, a stream per ring
 
 
 def _whole(name, value, low, high):
@@ -56,6 +73,15 @@ class Config:
         How the decoder holds its tables. No part of the stream.
     max_tables, max_segments : int
         What a decoder of style RAM has room for. No part of the stream.
+    ring : int
+        C, the lanes that take turns in one ring, 1 to 16, a divisor of ``lanes``; at least 3 for tables in block RAM.
+        No part of the stream.
+    table_memory : TableMemory
+        What the tables are made of. No part of the stream.
+    output : OutputMode
+        Dense weights or tokens. No part of the stream.
+    queue : int
+        D, the beats that a lane may work ahead of the oldest one not handed out: 2, 4, 8 or 16. No part of the stream.
 
     Raises
     ------
@@ -74,6 +100,10 @@ class Config:
     table_style: TableStyle = TableStyle.ROM
     max_tables: int = 8
     max_segments: int = 64
+    ring: int = 1
+    table_memory: TableMemory = TableMemory.LOGIC
+    output: OutputMode = OutputMode.DENSE
+    queue: int = 4
 
     def __post_init__(self):
         _whole("lanes", self.lanes, 1, MAX_LANES)
@@ -88,8 +118,11 @@ class Config:
             raise ConfigError(f"bins must be odd, not {self.bins}")
         _whole("max tables", self.max_tables, 1, 256)
         _whole("max segments", self.max_segments, 1, 65536)
-        if not isinstance(self.table_style, TableStyle):
-            raise ConfigError(f"table style must be a TableStyle, not {self.table_style!r}")
+        for name, kind in (("table style", TableStyle), ("table memory", TableMemory), ("output", OutputMode)):
+            value = getattr(self, name.replace(" ", "_"))
+            if not isinstance(value, kind):
+                raise ConfigError(f"{name} must be a {kind.__name__}, not {value!r}")
+        self._check_ring()
         if self.token_bits > self.word_bits:
             raise ConfigError(f"word bits must be at least table log + raw bits = {self.token_bits}, "
                               f"not {self.word_bits}")
@@ -97,6 +130,20 @@ class Config:
             object.__setattr__(self, "preload", self.least_preload)
         _whole(f"preload (of {self.lanes} lanes, {self.vector} weights per beat, {self.word_bits}-bit words)",
                self.preload, self.least_preload, 256)
+
+    def _check_ring(self):
+        _whole("ring", self.ring, 1, MAX_RING)
+        if self.lanes % self.ring:
+            raise ConfigError(f"ring must divide the {self.lanes} lanes, not be {self.ring}")
+        if self.table_memory is TableMemory.BLOCK and self.ring < LEAST_BLOCK_RING:
+            raise ConfigError(f"ring must be at least {LEAST_BLOCK_RING} for tables in block RAM, not {self.ring}")
+        if self.queue not in QUEUES or isinstance(self.queue, bool):
+            raise ConfigError(f"queue must be one of {', '.join(map(str, QUEUES))}, not {self.queue!r}")
+
+    @property
+    def rings(self) -> int:
+        """G, the number of rings: N / C. Lane l is in ring ``l % G``, and takes turn ``l // G`` in it."""
+        return self.lanes // self.ring
 
     @property
     def slots(self) -> int:
@@ -124,6 +171,11 @@ class Config:
         return self.lanes * self.vector
 
     @property
+    def transfer_weights(self) -> int:
+        """Weights per full output transfer of a dense decoder: G x V. A beat takes C transfers."""
+        return self.rings * self.vector
+
+    @property
     def half(self) -> int:
         """The largest magnitude of a weight: (bins - 1) / 2."""
         return self.bins // 2
@@ -141,6 +193,7 @@ class Config:
     def from_dict(cls, values: dict) -> "Config":
         """The inverse of `as_dict`."""
         values = dict(values)
-        if "table_style" in values:
-            values["table_style"] = TableStyle(values["table_style"])
+        for name, kind in (("table_style", TableStyle), ("table_memory", TableMemory), ("output", OutputMode)):
+            if name in values:
+                values[name] = kind(values[name])
         return cls(**values)
