@@ -39,8 +39,8 @@ class AxisDecoder(wiring.Component):
             "s_axis_tvalid": In(1),
             "s_axis_tready": Out(1),
             "s_axis_tlast": In(1),
-            "m_axis_tdata": Out(8 * config.beat_weights),
-            "m_axis_tkeep": Out(config.beat_weights),
+            "m_axis_tdata": Out(8 * config.transfer_weights),
+            "m_axis_tkeep": Out(config.transfer_weights),
             "m_axis_tvalid": Out(1),
             "m_axis_tready": In(1),
             "m_axis_tlast": Out(1),
@@ -68,6 +68,6 @@ class AxisDecoder(wiring.Component):
             self.done.eq(decoder.done),
             self.error.eq(decoder.error),
         ]
-        for j in range(self._config.beat_weights):
+        for j in range(self._config.transfer_weights):
             m.d.comb += self.m_axis_tdata.word_select(j, 8).eq(beats.payload.weights[j])
         return m

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from amaranth.hdl import Module, ResetInserter
+from amaranth.hdl import Module, ResetInserter, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -12,12 +12,15 @@ from golden.errors import ConfigError
 from .control import Control
 from .distribution import WordDistribution
 from .errors import ErrorCode
+from .expander import Expander
 from .header import Header
 from .join import Join
-from .lane import Lane
 from .layouts import beat_layout, transfer_layout
+from .part_queue import PartQueue
 from .records import Records
+from .ring import Ring
 from .sequencer import SegmentSequencer
+from .symbol_table import SymbolTable
 
 __all__ = ["Contents", "Decoder", "MAX_TABLE_LOG", "check_contents"]
 
@@ -104,21 +107,9 @@ class Decoder(wiring.Component):
         m.submodules.sequencer = sequencer = SegmentSequencer(config)
         m.submodules.distribution = distribution = WordDistribution(config)
         m.submodules.join = join = Join(config)
-        lanes = [Lane(config, contents.tables) for _ in range(config.lanes)]
-        for number, lane in enumerate(lanes):
-            m.submodules[f"lane_{number}"] = lane
-            connect(m, lane.beat, join.parts[number])
-            m.d.comb += [
-                lane.words.valid.eq(distribution.to_lane[number]),
-                lane.words.payload.eq(distribution.word),
-                lane.start.eq(control.start),
-                lane.current.eq(sequencer.current.lanes[number]),
-                lane.current.valid.eq(sequencer.current.lanes[number].valid & control.running),
-                lane.following.eq(sequencer.following.lanes[number]),
-                lane.write.eq(header.table_write),
-                lane.clear.eq(control.begin),
-                join.at_zero[number].eq(lane.at_zero),
-            ]
+        self._resting, self._at_zero = Signal(config.rings), Signal(config.rings)
+        for number in range(config.rings):
+            self._ring(m, number, control, header, sequencer, distribution, join)
         connect(m, flipped(self.words), control.transfers)
         connect(m, control.header_words, header.source)
         connect(m, control.span_words, distribution.source)
@@ -128,22 +119,28 @@ class Decoder(wiring.Component):
             control.header_done.eq(header.done),
             control.header_error.eq(header.error),
             control.preloading.eq(distribution.preloading),
-            control.waiting.eq(self.beats.valid & ~self.beats.ready),
-            control.span_end.eq(join.retire & sequencer.current.last_of_span),
-            control.stream_end.eq(sequencer.current.last_of_stream),
+            control.span_end.eq(join.span_end),
+            control.stream_end.eq(sequencer.last_of_stream),
+            control.drained.eq(~self.beats.valid | self.beats.ready),
             control.rejected.eq(join.rejected),
             records.write.eq(header.record_write),
             records.address.eq(sequencer.address),
-            sequencer.begin.eq(control.begin),
+            sequencer.load.eq(control.begin | (join.segment_end & ~join.span_end)),
             sequencer.record.eq(records.record),
             sequencer.segments.eq(header.segments),
             sequencer.restart.eq(control.fresh),
-            sequencer.retire.eq(join.retire),
+            sequencer.turn.eq(control.turn),
+            sequencer.retired.eq(join.number),
             distribution.begin.eq(control.begin),
-            distribution.words.eq(records.record.words),
+            distribution.words_stored.eq(records.record.words),
             distribution.crc.eq(records.record.crc),
             join.running.eq(control.running),
-            join.current.eq(sequencer.current),
+            join.ended.eq(sequencer.announced[0].ended),
+            join.parts_announced.eq(sequencer.announced[0].parts),
+            join.left.eq(sequencer.left),
+            join.last_of_span.eq(sequencer.last_of_span),
+            join.resting.eq(self._resting.all()),
+            join.at_zero.eq(self._at_zero.all()),
             join.idle.eq(distribution.idle),
             join.used.eq(distribution.used),
             join.fits.eq(distribution.fits),
@@ -152,3 +149,37 @@ class Decoder(wiring.Component):
             self.error.eq(control.error),
         ]
         return m
+
+    def _ring(self, m, number, control, header, sequencer, distribution, join):
+        """One ring, from its words to its parts of beats."""
+        config = self._config
+        m.submodules[f"ring_{number}"] = ring = Ring(config)
+        m.submodules[f"table_{number}"] = table = SymbolTable(config, config.entry_latency, self._contents.tables)
+        m.submodules[f"expander_{number}"] = expander = Expander(config)
+        m.submodules[f"queue_{number}"] = queue = PartQueue(config)
+        m.d.comb += [
+            ring.words.eq(distribution.words[number]),
+            ring.turn.eq(control.turn),
+            ring.announced.eq(sequencer.announced[number]),
+            ring.clear.eq(control.begin),
+            ring.loading.eq(control.loading),
+            ring.starting.eq(control.starting),
+            ring.running.eq(control.running),
+            table.lookup.eq(ring.lookup),
+            table.write.eq(header.table_write),
+            ring.entry.eq(table.entry),
+            expander.token.eq(ring.token),
+            queue.write.eq(ring.token.complete),
+            queue.turn.eq(ring.token.turn),
+            queue.number.eq(ring.token.part),
+            queue.part.weights.eq(expander.weights),
+            queue.part.asked.eq(ring.token.asked),
+            queue.sweep.eq(control.sweeping),
+            queue.place.eq(control.place),
+            queue.read_turn.eq(join.turn),
+            queue.read_number.eq(join.number),
+            join.parts[number].eq(queue.shown),
+            join.there[number].eq(queue.there),
+            self._resting[number].eq(ring.resting),
+            self._at_zero[number].eq(ring.at_zero),
+        ]
