@@ -1,6 +1,6 @@
 """Word distribution: one sequence of words, each to the lane whose turn it is."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal
 from amaranth.lib import data, fifo, stream, wiring
 from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
 from amaranth.lib.wiring import In, Out
@@ -90,10 +90,10 @@ class WordDistribution(wiring.Component):
 
     def _check(self, m):
         """The CRC-32 of the words handed out."""
-        m.submodules.crc = check = CRC32_ISO_HDLC(data_width=self._config.word_bits).create()
+        check = CRC32_ISO_HDLC(data_width=self._config.word_bits).create()
+        m.submodules.crc = ResetInserter(self.begin)(check)
         expected = Signal(32)
         m.d.comb += [
-            check.start.eq(self.begin),
             check.data.eq(self.source.payload),
             check.valid.eq(self.source.valid & self.source.ready),
             self.fits.eq(check.crc == expected),

@@ -36,9 +36,9 @@ class Expander(wiring.Component):
         kept = Signal(self._part)  # what the lane's part holds after this turn
         part = delay(m, kept, self._config.ring, "part")
         for slot in range(self._config.vector):
-            value = Mux(token.position == slot, token.value, 0)
+            before = part[slot]
             m.d.comb += [
-                self.weights[slot].eq(part[slot] | Mux(token.here, value, 0)),
-                kept[slot].eq(Mux(token.complete, Mux(token.beyond, value, 0), self.weights[slot])),
+                self.weights[slot].eq(before | Mux(token.place[slot], token.here, 0)),
+                kept[slot].eq(Mux(token.complete, 0, before) | Mux(token.place[slot], token.kept, 0)),
             ]
         return m

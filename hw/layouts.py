@@ -99,22 +99,23 @@ def announcement_layout(config: Config):
 def token_layout(config: Config):
     """A token with its place in the lane's parts of beats.
 
-    ``turn``: whose it is; ``value`` and its ``position`` in a part: ``here`` in the part at hand, or ``beyond`` in the
-    next; ``complete``: the part at hand is complete with it, ``part``: that part's number, ``asked``: the words that
-    its tokens ask for. ``taken``: it has been looked up in this turn, ``run``: its zeros; ``over``: the lane has no
+    ``turn``: whose it is; ``place``: where its value goes in a part, as one bit of V; ``here``: its value, or 0 if it
+    is not for the part at hand; ``kept``: its value, or 0 if it is not for the part that the lane then has at hand;
+    ``complete``: the part at hand is complete with it, ``part``: that part's number, ``asked``: the words that its
+    tokens ask for. ``taken``: it has been looked up in this turn, ``run`` and ``value``: it; ``over``: the lane has no
     more weights in the segment.
     """
     return data.StructLayout({
         "turn": range(config.ring),
-        "value": signed(config.weight_bits),
-        "position": range(config.vector),
-        "here": 1,
-        "beyond": 1,
+        "place": config.vector,
+        "here": signed(config.weight_bits),
+        "kept": signed(config.weight_bits),
         "complete": 1,
         "part": part_numbers(config),
         "asked": range(config.words_per_beat + 1),
         "taken": 1,
         "run": range(config.max_run),
+        "value": signed(config.weight_bits),
         "over": 1,
     })
 

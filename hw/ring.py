@@ -40,6 +40,7 @@ def _found_layout(config):
         "position": range(config.vector),
         "here": 1,
         "beyond": 1,
+        "cut": 1,
         "value": signed(config.weight_bits),
         "run": range(config.max_run),
         "final": 1,
@@ -192,7 +193,7 @@ class Ring(wiring.Component):
             found.starting.eq(work.starting),
             found.turn.eq(work.turn),
         ]
-        for name in ("placed", "complete", "filled", "rest", "position", "here", "beyond"):
+        for name in ("placed", "complete", "filled", "rest", "position", "here", "beyond", "cut"):
             m.d.comb += found[name].eq(getattr(step, name))
         return found
 
@@ -222,14 +223,14 @@ class Ring(wiring.Component):
             m.d.comb += [after[name].eq(0) for name in ("pointer", "word", "lap", "fill", "asked", "rest")]
         m.d.sync += [
             token.turn.eq(found.turn),
-            token.value.eq(found.value),
-            token.position.eq(found.position),
-            token.here.eq(found.here),
-            token.beyond.eq(found.beyond),
+            token.place.eq(1 << found.position),
+            token.here.eq(Mux(found.here, found.value, 0)),
+            token.kept.eq(Mux(Mux(found.complete, found.beyond, found.here), found.value, 0)),
             token.complete.eq(found.complete),
             token.part.eq(lane.part),
             token.asked.eq(asked),
             token.taken.eq(found.taken),
             token.run.eq(found.run),
+            token.value.eq(Mux(found.cut, 0, found.value)),
             token.over.eq(found.complete & found.final),
         ]

@@ -34,7 +34,8 @@ class Step(wiring.Component):
         The part is complete after it.
     position : Out(range(V))
         Where the token's last weight goes, ``here`` in the part at hand or ``beyond`` in the next; or in neither.
-    here, beyond : Out(1)
+    here, beyond, cut : Out(1)
+        ``cut``: the segment ends before the token does.
     filled : Out(range(V))
         The weights that the part, or the next one, then has.
     rest : Out(range(M + 1))
@@ -56,6 +57,7 @@ class Step(wiring.Component):
             "position": Out(weights),
             "here": Out(1),
             "beyond": Out(1),
+            "cut": Out(1),
             "filled": Out(weights),
             "rest": Out(length),
         })
@@ -80,6 +82,7 @@ class Step(wiring.Component):
             self.position.eq(self._modulo(total - 1, most)),
             self.here.eq(self.placed & (~reaches | (over == 0))),
             self.beyond.eq(self.placed & reaches & (over != 0) & ~self.final),
+            self.cut.eq(reaches & (over != 0) & self.final),
             self.filled.eq(Mux(self.placed, self._modulo(total, most), self.fill)),
         ]
         with m.If(self.complete & self.final):
