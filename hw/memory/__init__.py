@@ -35,7 +35,9 @@ def block_memory(target: str | None, width: int, depth: int, init=(), ports: int
     ConfigError
         If there is no such target, or it can have no such memory.
     """
-    return _rendering(target)(width, depth, init, ports, writable)
+    kind, init = _rendering(target), tuple(init)
+    kind.check(width, depth, init, ports)
+    return kind(width, depth, init, ports, writable)
 
 
 def models_for(target: str | None) -> list[Path]:

@@ -1,8 +1,8 @@
 """A block memory of Gowin GW1N and GW2A: the semi-dual-port forms of BSRAM, and an output register in logic.
 
-BSRAM has an output register inside, asked for by ``READ_MODE``, but in GW1NR-9C and GW2AR-18C it fails for words of less
-than 32 bits: the vendor's tools put a register in logic there, and nextpnr does so for single-port memories only. And
-the dual-port form is not for every GW1N-9. So what is used here is what works in all of them.
+BSRAM has an output register inside, asked for by ``READ_MODE``, but in GW1NR-9C and GW2AR-18C it fails for words of
+less than 32 bits: the vendor's tools put a register in logic there, and nextpnr does so for single-port memories only.
+And the dual-port form is not for every GW1N-9. So what is used here is what works in all of them.
 """
 
 from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Signal

@@ -17,7 +17,7 @@ def write_layout(width: int, depth: int) -> data.StructLayout:
 
 
 class BlockMemory(wiring.Component):
-    """A memory in block RAM, read through an output register. Each family has its own subclass; see `block_memory`.
+    """A memory in block RAM, read through an output register. Each family has its own subclass; `block_memory` makes one.
 
     Latency: the address given in cycle t yields data in cycle t + 2, on every port and in every cycle. A word written
     in cycle t may be read (its address given) from cycle t + 1 on. Undefined are: what port 0 reads in a cycle with a
@@ -44,28 +44,12 @@ class BlockMemory(wiring.Component):
         What was read.
     write : In(`write_layout`)
         Writable memories only.
-
-    Raises
-    ------
-    ConfigError
-        If there can be no such memory.
     """
 
     MAX_DEPTH = 1 << 16
 
     def __init__(self, width: int, depth: int, init=(), ports: int = 1, writable: bool = False):
-        init = tuple(init)
-        if width < 1:
-            raise ConfigError(f"width of a block memory must be at least 1, not {width!r}")
-        if not 2 <= depth <= self.MAX_DEPTH:
-            raise ConfigError(f"depth of a block memory must be from 2 to {self.MAX_DEPTH} here, not {depth!r}")
-        if ports not in (1, 2):
-            raise ConfigError(f"ports of a block memory must be 1 or 2, not {ports!r}")
-        if len(init) > depth:
-            raise ConfigError(f"a block memory of {depth} words cannot begin with {len(init)}")
-        if any(not 0 <= word < 1 << width for word in init):
-            raise ConfigError(f"words of a block memory must be from 0 to {(1 << width) - 1}")
-        self.width, self.depth, self.init, self.ports, self.writable = width, depth, init, ports, writable
+        self.width, self.depth, self.init, self.ports, self.writable = width, depth, tuple(init), ports, writable
         members = {
             "address": In(ceil_log2(depth)).array(ports),
             "data": Out(width).array(ports),
@@ -73,6 +57,20 @@ class BlockMemory(wiring.Component):
         if writable:
             members["write"] = In(write_layout(width, depth))
         super().__init__(members)
+
+    @classmethod
+    def check(cls, width: int, depth: int, init=(), ports: int = 1) -> None:
+        """Raise `ConfigError` if there can be no such memory. Before it is made: Amaranth warns of parts left unused."""
+        if width < 1:
+            raise ConfigError(f"width of a block memory must be at least 1, not {width!r}")
+        if not 2 <= depth <= cls.MAX_DEPTH:
+            raise ConfigError(f"depth of a block memory must be from 2 to {cls.MAX_DEPTH} here, not {depth!r}")
+        if ports not in (1, 2):
+            raise ConfigError(f"ports of a block memory must be 1 or 2, not {ports!r}")
+        if len(init) > depth:
+            raise ConfigError(f"a block memory of {depth} words cannot begin with {len(init)}")
+        if any(not 0 <= word < 1 << width for word in init):
+            raise ConfigError(f"words of a block memory must be from 0 to {(1 << width) - 1}")
 
     def image(self, low: int, count: int, place) -> int:
         """Some bits of every word, laid out as one number.
