@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from golden.config import Config
 
-from .decoder import Contents, Decoder, check_contents
+from .decoder import Contents, Decoder, check_decoder
 from .errors import ErrorCode
 
 __all__ = ["AxisDecoder"]
@@ -30,8 +30,9 @@ class AxisDecoder(wiring.Component):
         As in `Decoder`.
     """
 
-    def __init__(self, config: Config, contents: Contents | None = None):
-        check_contents(config, contents)
+    def __init__(self, config: Config, contents: Contents | None = None, target: str | None = None):
+        check_decoder(config, contents, target)
+        self._target = target
         self._config = config
         self._contents = contents
         super().__init__({
@@ -52,7 +53,7 @@ class AxisDecoder(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        decoder = Decoder(self._config, self._contents)
+        decoder = Decoder(self._config, self._contents, self._target)
         m.submodules.decoder = ResetInserter(self.clear)(decoder)
         words, beats = decoder.words, decoder.beats
         m.d.comb += [

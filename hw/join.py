@@ -12,29 +12,42 @@ from .layouts import beat_layout, part_layout, part_numbers, request_layout
 __all__ = ["Join"]
 
 
+def _head_layout(config):
+    """The parts of one turn with what is to be known of their beat: ``left``: weights, G x V if the beat is not the
+    ``final`` one of its segment; ``last``: there are no more; ``held``: they wait for the check; ``end``: the turn is
+    the segment's last; ``silent``: no words are asked for."""
+    return data.StructLayout({
+        "parts": data.ArrayLayout(part_layout(config), config.rings),
+        "turn": range(config.ring),
+        "left": range(config.transfer_weights + 1),
+        "last": 1, "held": 1, "end": 1, "silent": 1,
+    })
+
+
 class Join(wiring.Component):
     """Takes the parts of a beat turn by turn, as soon as those of all rings are there, and asks for the words that
     their tokens read across. Dense: puts them into a transfer.
 
-    Throughput: one transfer per cycle. The last transfer of a span waits until all lanes rest and all words asked for
-    have been handed out, and one cycle more for the check of words, CRC-32 and end states.
+    Parts go through two sets of registers: the head, and the output. Throughput: one transfer per cycle. The last
+    transfer of a span stays in the head until all lanes rest and all words asked for have been handed out, and one
+    cycle more for the check of words, CRC-32 and end states.
 
     Members
     -------
     running : In(1)
         The span is being decoded; without it no part is taken.
     turn, number : Out
-        The parts wanted: whose, and of which beat. ``number`` is that of the oldest beat not handed out.
+        The parts wanted: whose, and of which beat.
     parts, there : In(`part_layout`).array(G), In(G)
         These parts, and which of them are there.
-    ended, parts_announced, left : In
+    ended, announced, left : In
         Whether the segment's last beat has been announced, the number after it, and its weights.
     last_of_span : In(1)
         The segment is the span's last.
     beats : Out(stream of `beat_layout`)
         Dense: the weights, in registers.
     segment_end, span_end : Out(1)
-        The last part of a segment is being taken; it is the span's last.
+        The last part of a segment has been taken, a cycle ago; it was the span's last.
     requests : Out(stream of `request_layout`)
         See `WordDistribution`.
     resting, idle, used, fits, at_zero : In
@@ -53,7 +66,7 @@ class Join(wiring.Component):
             "parts": In(part_layout(config)).array(config.rings),
             "there": In(config.rings),
             "ended": In(1),
-            "parts_announced": In(part_numbers(config)),
+            "announced": In(part_numbers(config)),
             "left": In(range(config.beat_weights + 1)),
             "last_of_span": In(1),
             "beats": Out(stream.Signature(beat_layout(config))),
@@ -71,71 +84,85 @@ class Join(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config = self._config
-        dense = config.output is OutputMode.DENSE
-        final = Signal()  # the beat is the last of its segment
-        last = Signal()  # the transfer is the last of its segment
-        shown = Signal()  # the transfer has weights
-        held = Signal()  # it must wait for the check
-        take = Signal()
-        left = self._left(m)
-        passed = self._check(m)
+        head = Signal(_head_layout(config))
+        holds = Signal()  # there is a head
+        free = Signal()  # the next can become the head
+        move = Signal()  # the head goes on
+        passed = self._check(m, holds & head.held)
+        output = (~self.beats.valid | self.beats.ready) if config.output is OutputMode.DENSE else 1
         m.d.comb += [
-            final.eq(self.ended & ((self.number + 1)[:len(self.number)] == self.parts_announced)),
-            last.eq(final & (left != 0) & (left <= config.transfer_weights)),
-            shown.eq(~final | (left != 0)),
-            held.eq(last & self.last_of_span & ~passed),
-            take.eq(self.running & self.there.all() & self.requests.ready & ~held
-                    & (~self.beats.valid | self.beats.ready | (not dense))),
-            self.segment_end.eq(take & final & (self.turn == config.ring - 1)),
-            self.span_end.eq(self.segment_end & self.last_of_span),
+            move.eq(holds & self.requests.ready & (passed | ~head.held) & output),
+            free.eq(self.running & (~holds | move)),
         ]
-        with m.If(take):
+        with m.If(free):
+            m.d.sync += holds.eq(self.there.all())
+        with m.Elif(move):
+            m.d.sync += holds.eq(0)
+        with m.If(free & self.there.all()):
             m.d.sync += self.turn.eq(self.turn + 1)
             with m.If(self.turn == config.ring - 1):
                 m.d.sync += [self.turn.eq(0), self.number.eq(self.number + 1)]
-        if dense:
-            self._transfer(m, take, shown, final, last, left)
-        self._ask(m, take & ~(final & self.last_of_span))
+        with m.If(free):
+            self._fetch(m, head)
+        if config.output is OutputMode.DENSE:
+            self._transfer(m, head, move)
+        self._ask(m, head, move)
+        m.d.sync += [self.segment_end.eq(move & head.end), self.span_end.eq(move & head.end & self.last_of_span)]
         return m
 
-    def _left(self, m):
-        """Weights of a last beat from this turn on, 0 if there are none."""
-        left = Signal(range(self._config.beat_weights + 1))
+    def _fetch(self, m, head):
+        """The parts wanted become the head, with what is to be known of their beat."""
+        config = self._config
+        final = self.ended & ((self.number + 1)[:len(self.number)] == self.announced)
+        m.d.sync += [
+            head.turn.eq(self.turn),
+            head.end.eq(final & (self.turn == config.ring - 1)),
+            head.silent.eq(self.last_of_span & final),
+        ]
+        per_turn = config.transfer_weights
         with m.Switch(self.turn):
-            for turn in range(self._config.ring):
+            for turn in range(config.ring):
                 with m.Case(turn):
-                    first = turn * self._config.transfer_weights
-                    m.d.comb += left.eq(Mux(self.left > first, self.left - first, 0))
-        return left
+                    first = turn * per_turn
+                    left = Mux(self.left > first, self.left - first, 0)
+                    last = final & (self.left > first) & (self.left <= first + per_turn)
+                    m.d.sync += [
+                        head.left.eq(Mux(final, Mux(left > per_turn, per_turn, left), per_turn)),
+                        head.last.eq(last),
+                        head.held.eq(last & self.last_of_span),
+                    ]
+        for ring, part in enumerate(self.parts):
+            m.d.sync += head.parts[ring].eq(part)
 
-    def _transfer(self, m, take, shown, final, last, left):
-        """The output registers."""
+    def _transfer(self, m, head, move):
+        """The output registers. Turns of a last beat in which there are no weights are no transfers."""
         config, beats = self._config, self.beats
-        with m.If(take):
-            m.d.sync += [beats.valid.eq(shown), beats.payload.last.eq(last)]
+        with m.If(move):
+            m.d.sync += [beats.valid.eq(head.left != 0), beats.payload.last.eq(head.last)]
             for j in range(config.transfer_weights):
-                m.d.sync += beats.payload.keep[j].eq(~final | (left > j))
-            for ring, part in enumerate(self.parts):
+                m.d.sync += beats.payload.keep[j].eq(head.left > j)
+            for ring, part in enumerate(head.parts):
                 for slot in range(config.vector):
                     m.d.sync += beats.payload.weights[ring * config.vector + slot].eq(part.weights[slot])
         with m.Elif(beats.ready):
             m.d.sync += beats.valid.eq(0)
 
-    def _ask(self, m, take):
-        """The words that the parts' tokens ask for."""
+    def _ask(self, m, head, move):
+        """The words that the parts' tokens ask for. The last beat of a span asks for none."""
         request, per_ring = self.requests, self._config.words_per_beat
-        m.d.comb += request.payload.turn.eq(self.turn)
-        for ring, part in enumerate(self.parts):
+        m.d.comb += request.payload.turn.eq(head.turn)
+        for ring, part in enumerate(head.parts):
             for k in range(per_ring):
                 m.d.comb += request.payload.mask[ring * per_ring + k].eq(part.asked > k)
-        m.d.comb += request.valid.eq(take & Cat(part.asked != 0 for part in self.parts).any())
+        any_asked = Cat(part.asked != 0 for part in head.parts).any()
+        m.d.comb += request.valid.eq(move & ~head.silent & any_asked)
 
-    def _check(self, m):
+    def _check(self, m, held):
         """Sample what there is to check when the span has come to rest; the verdict holds from the next cycle on."""
         settled = Signal()
         found = Signal(data.StructLayout({"used": 1, "fits": 1, "at_zero": 1}))
         m.d.sync += [
-            settled.eq(self.running & self.resting & self.last_of_span & self.idle),
+            settled.eq(self.running & held & self.resting & self.idle),
             found.used.eq(self.used),
             found.fits.eq(self.fits),
             found.at_zero.eq(self.at_zero),

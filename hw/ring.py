@@ -18,10 +18,11 @@ __all__ = ["Ring"]
 
 def _work_layout(config):
     """What a lane may do in its turn: ``allowed``: there is a part of a beat to work on; ``final``: it is the last of
-    the segment, ``need``: the weights that it must have; ``starting``: the start state is to be read."""
+    the segment; ``need``: the weights that it must have, or, once it is known what it has, the ``room`` that there is,
+    or ``spent``; ``starting``: the start state is to be read."""
     return data.StructLayout({
-        "allowed": 1, "final": 1, "need": range(config.vector + 1), "raw_bits": range(config.raw_bits + 1),
-        "starting": 1, "turn": range(config.ring)})
+        "allowed": 1, "final": 1, "need": range(config.vector + 1), "room": range(config.vector + 1), "spent": 1,
+        "raw_bits": range(config.raw_bits + 1), "starting": 1, "turn": range(config.ring)})
 
 
 def _found_layout(config):
@@ -103,7 +104,7 @@ class Ring(wiring.Component):
         self._watch(m, lane)
         window, enough, following = self._reservoir(m, lane)
         at_entry = delay(m, lane, config.entry_latency, "at_entry")
-        found = self._find(m, at_entry, delay(m, work, config.entry_latency, "work"), window, enough)
+        found = self._find(m, at_entry, self._room(m, lane, work), window, enough)
         rest_of_way = config.step_latency - config.entry_latency
         self._finish(m, delay(m, at_entry, rest_of_way, "at_step"), delay(m, found, rest_of_way, "found"),
                      delay(m, following, config.step_latency, "following"), after)
@@ -124,6 +125,15 @@ class Ring(wiring.Component):
             work.turn.eq(self.turn),
         ]
         return work
+
+    def _room(self, m, lane, work):
+        """What the lane may do, as of the entry's time, with the room in its part."""
+        early = min(self._config.entry_latency, 1)
+        work = delay(m, work, early, "work")
+        fill = delay(m, lane.fill, early, "fill")
+        known = Signal.like(work)
+        m.d.comb += [known.eq(work), known.room.eq(work.need - fill), known.spent.eq(work.need <= fill)]
+        return delay(m, known, self._config.entry_latency - early, "known")
 
     def _watch(self, m, lane):
         """Look at each lane as its turn begins, and remember the last C looks."""
@@ -178,7 +188,8 @@ class Ring(wiring.Component):
             step.allowed.eq(work.allowed),
             step.token.eq(enough | resting),
             step.final.eq(work.final),
-            step.need.eq(work.need),
+            step.spent.eq(work.spent),
+            step.room.eq(work.room),
             step.fill.eq(lane.fill),
             step.length.eq(Mux(resting, lane.rest.length, entry.run + 1)),
             found.state.eq(Mux(work.starting, window[:config.table_log], lane.state)),

@@ -12,9 +12,9 @@ __all__ = ["Step"]
 class Step(wiring.Component):
     """Adds the length of a token to the weights that the part has. Combinational.
 
-    A part is complete when it has ``need`` weights, without a token if it has them already. A token that goes beyond it
-    is cut there if ``final``; otherwise what is left of it goes into the next part, and if that is as much as a part
-    takes, it is a rest: a token without a look-up for the lane's next turn.
+    A part is complete when it has the weights it needs, without a token if it has them already. A token that goes
+    beyond it is cut there if ``final``; otherwise what is left of it goes into the next part, and if that is as much as
+    a part takes, it is a rest: a token without a look-up for the lane's next turn.
 
     Members
     -------
@@ -22,8 +22,10 @@ class Step(wiring.Component):
         The lane may work on its part.
     token : In(1)
         There is a token.
-    final, need : In(1), In(range(V + 1))
-        The part is the lane's last of the segment; the weights it must have, 0 for a lane that owns none in it.
+    final : In(1)
+        The part is the lane's last of the segment.
+    spent, room : In(1), In(range(V + 1))
+        The part needs no more weights; those that it needs otherwise.
     fill : In(range(V))
         The weights it has.
     length : In(range(M + 1))
@@ -49,7 +51,8 @@ class Step(wiring.Component):
             "allowed": In(1),
             "token": In(1),
             "final": In(1),
-            "need": In(range(config.vector + 1)),
+            "spent": In(1),
+            "room": In(range(config.vector + 1)),
             "fill": In(weights),
             "length": In(length),
             "placed": Out(1),
@@ -65,30 +68,29 @@ class Step(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         vector = self._config.vector
-        room = Signal(range(vector + 1))
-        spent = Signal()  # the part needs no token
-        reaches = Signal()  # the token fills the part
-        over = Signal.like(self.length)  # what it has beyond, if it does
+        reaches, exact = Signal(), Signal()  # the token fills the part; and has nothing beyond
+        goes_on = Signal()  # and what it has goes into the next part
         most = vector - 1 + self._config.max_run
         total = Signal(range(most + 1))
         m.d.comb += [
-            spent.eq(self.need <= self.fill),
-            room.eq(self.need - self.fill),
-            reaches.eq(self.length >= room),
-            over.eq(self.length - room),
+            reaches.eq(self.length >= self.room),
+            exact.eq(self.length == self.room),
             total.eq(self.fill + self.length),
-            self.placed.eq(self.allowed & self.token & ~spent),
-            self.complete.eq(self.allowed & (spent | (self.token & reaches))),
+            self.placed.eq(self.allowed & self.token & ~self.spent),
+            self.complete.eq(self.allowed & (self.spent | (self.token & reaches))),
             self.position.eq(self._modulo(total - 1, most)),
-            self.here.eq(self.placed & (~reaches | (over == 0))),
-            self.beyond.eq(self.placed & reaches & (over != 0) & ~self.final),
-            self.cut.eq(reaches & (over != 0) & self.final),
+            self.here.eq(self.placed & (~reaches | exact)),
+            goes_on.eq(self.placed & reaches & ~exact & ~self.final),
+            self.beyond.eq(goes_on),
+            self.cut.eq(reaches & ~exact & self.final),
             self.filled.eq(Mux(self.placed, self._modulo(total, most), self.fill)),
         ]
         with m.If(self.complete & self.final):
             m.d.comb += self.filled.eq(0)
         if self._config.max_run > vector:
-            with m.If(self.beyond & (over >= vector)):
+            over = Signal.like(self.length)
+            m.d.comb += over.eq(self.length - self.room)
+            with m.If(goes_on & (over >= vector)):
                 m.d.comb += [self.rest.eq(over), self.beyond.eq(0), self.filled.eq(0)]
         return m
 
