@@ -9,8 +9,11 @@ design alone.
 **Effort.** nextpnr is told a clock that it cannot reach (`Target.goal`), so that it tries hard, and a few seeds are
 tried: a placement is luck by some percent. Compare medians.
 
-**Flags.** Yosys maps by ABC9, its default in 0.70, the only mapper that it has left for these devices. Figures by older
-versions of Yosys without ``-abc9`` are not comparable.
+**Flags.** Yosys' own defaults. From 0.70 on it maps by ABC9 whatever it is told (``-noabc9`` gives the same netlist);
+figures by older versions without ``-abc9`` are not comparable. Compared on the decoder of the digits network, 8 lanes,
+tables in logic, ports registered, ECP5-85F-6, median of 3 seeds: defaults 78.9 MHz at 9,841 LUTs; ``-dff`` 78.0 at
+9,067; ``-nowidelut`` 70.6 at 8,637. ``-dff`` merges registers, so that those of the netlist are no longer those of the
+design; it is left off.
 """
 
 import json
@@ -150,13 +153,26 @@ def _arguments():
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.add_argument("-o", "--output", metavar="FILE", help="write the report as JSON")
     add_build_options(parser)
-    return parser.parse_args()
+    args = parser.parse_args()
+    given = [name for name, value in _build_options().items() if getattr(args, name) != value]
+    if args.build is not None and given:
+        raise ConfigError(f"--build takes a decoder as it is, without {given[0].replace('_', ' ')}")
+    return args
+
+
+def _build_options():
+    """The options of hw.build, with their defaults."""
+    parser = OneLineParser()
+    add_build_options(parser)
+    return vars(parser.parse_args([]))
 
 
 def main():
     """The command."""
     args = _arguments()
     target = find_target(args.target)
+    if args.seeds < 1:
+        raise ConfigError(f"seeds must be at least 1, not {args.seeds}")
     with tempfile.TemporaryDirectory(prefix="tansy-") as work:
         folder = args.build or work
         if args.build is None:
