@@ -278,6 +278,7 @@ class _Span:
         self.sequencer = _Sequencer(beats, config.queue)
         self.words_left = words
         self.coming = None  # the lane whose word is in the register
+        self.order = None  # the lane whose word is the next
         self.pending = deque()  # lanes of the request that is being served
         self.requests = deque()
         self.number = self.turn = 0  # of which beat and which turn the parts are wanted
@@ -299,6 +300,9 @@ class _Span:
         """The begin, the words of the preload, and a turn of each lane for its start state."""
         cycle = timing.end
         timing.causes[self._aside(cycle)] += 1
+        cycle += 1
+        timing.causes[self._aside(cycle)] += 1
+        self.sequencer.step(0, False)
         for lane in self.lanes:
             for _ in range(self.config.preload):
                 cycle += 1
@@ -360,7 +364,7 @@ class _Span:
         head, held = self.head, self.head is not None and self.head.held
         move = (head is not None and len(self.requests) < REQUEST_QUEUE and (self.settled or not held)
                 and self.output.free(cycle))
-        self.settled = held and all(self.rested) and not self.pending and not self.requests
+        self.settled = held and all(self.rested) and not (self.order or self.pending or self.requests)
         self.loading = self.over = False
         if move and head.end:
             self.over = self.number == self.sequencer.end
@@ -390,9 +394,12 @@ class _Span:
     def _serve(self, feed, cycle):
         """Hand out a word if one is asked for and there; returns the lane that gets it, or None."""
         receiver = None
-        if self.pending and (not self.words_left or feed.valid(cycle)):
+        if self.order is not None:
+            if self.words_left and not feed.valid(cycle):
+                return None
             self._take_word(feed, cycle)
-            receiver = self.pending.popleft()
+            receiver = self.order
+        self.order = self.pending.popleft() if self.pending else None
         if not self.pending and self.requests:
             self.pending.extend(self.requests.popleft())
         return receiver

@@ -18,12 +18,13 @@ def header_program(stream, style: TableStyle) -> list[tuple[int, int]]:
     Returns
     -------
     list of (int, int)
-        A nibble takes a cycle, and the transfer that brings it another.
+        A nibble takes a cycle, and the transfer that brings it another; a field begins a cycle after it is asked for.
     """
     fields = _split_vints(preamble_nibbles(stream))
     program = [(8, 1), (2, 1), *((size, 1) for size in fields)]
     program += _recognize(stream) if style is TableStyle.ROM else _load(stream)
-    return program + [(8, 1), (0, 1)]  # the CRC, and the cycle in which the header is done
+    program += [(8, 1), (0, 1)]  # the CRC, and the cycle in which the header is done
+    return [step for nibbles, others in program for step in [(0, 1)] * (nibbles > 0) + [(nibbles, others)]]
 
 
 def _split_vints(nibbles):

@@ -1,13 +1,13 @@
 """Word distribution: one sequence of words, each to the lane whose turn it is."""
 
-from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal
+from amaranth.hdl import Module, Mux, ResetInserter, Signal
 from amaranth.lib import data, fifo, stream, wiring
 from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
 from amaranth.lib.wiring import In, Out
 
 from golden.config import REQUEST_QUEUE, Config
 
-from .layouts import WEIGHTS_BITS, request_layout, word_layout
+from .layouts import WEIGHTS_BITS, order_layout, request_layout, word_layout
 
 __all__ = ["WordDistribution"]
 
@@ -16,7 +16,8 @@ class WordDistribution(wiring.Component):
     """Hands out the words of a span in need order, one per cycle: first the preload, then as parts ask for them.
 
     A request says how many words the lanes of a turn ask for. Requests wait in a short queue; the oldest is served ring
-    by ring. When the words of the span have been handed out it supplies zero words. A word goes through a register.
+    by ring, word by word: an order says for whom the next word is. When the words of the span have been handed out it
+    supplies zero words. A word goes through a register.
 
     Members
     -------
@@ -56,11 +57,14 @@ class WordDistribution(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        asked, give = Signal(), Signal()
+        order = Signal(order_layout(self._config))  # for whom the next word is
+        ordered = Signal()
+        free, give = Signal(), Signal()
         left = Signal(WEIGHTS_BITS)
         m.d.comb += [
-            self.hungry.eq(asked & ~self.used),
-            give.eq(asked & (self.used | self.source.valid)),
+            self.hungry.eq(ordered & ~self.used),
+            give.eq(ordered & (self.used | self.source.valid)),
+            free.eq(~ordered | give),
             self.source.ready.eq(self.hungry),
         ]
         with m.If(give & ~self.used):
@@ -68,23 +72,27 @@ class WordDistribution(wiring.Component):
         with m.If(self.begin):
             m.d.sync += [left.eq(self.words_stored), self.used.eq(self.words_stored == 0)]
         self._check(m)
-        lane, first = self._preload(m, give)
-        pending, ring, turn = self._serve(m, give)
-        m.d.comb += asked.eq(self.preloading | pending.any())
-        self._hand_out(m, give, Mux(self.preloading, lane[:self._config.rings], ring),
-                       Mux(self.preloading, lane[self._config.rings:], turn), first)
+        filling, first = self._preload(m, free)
+        asked, next_order = self._serve(m, free)
+        with m.If(free):
+            m.d.sync += [ordered.eq(filling | asked), order.eq(Mux(filling, first, next_order))]
+        m.d.comb += [
+            self.preloading.eq(filling | ordered),
+            self.idle.eq(~asked & ~ordered & ~self._queued),
+        ]
+        self._hand_out(m, give, order)
         return m
 
-    def _hand_out(self, m, give, ring, turn, first):
+    def _hand_out(self, m, give, order):
         """The register of the word, and for whom it is."""
         word = Signal(word_layout(self._config))
         for number, words in enumerate(self.words):
             enable = Signal(name=f"enable_{number}")
-            m.d.sync += enable.eq(give & ring[number])
+            m.d.sync += enable.eq(give & order.ring[number])
             m.d.comb += [words.eq(word), words.enable.eq(enable)]
         m.d.sync += [
-            word.turn.eq(turn),
-            word.first.eq(first),
+            word.turn.eq(order.turn),
+            word.first.eq(order.first),
             word.data.eq(Mux(self.used, 0, self.source.payload)),
         ]
 
@@ -101,42 +109,46 @@ class WordDistribution(wiring.Component):
         with m.If(self.begin):
             m.d.sync += expected.eq(self.crc)
 
-    def _preload(self, m, give):
-        """P words to each lane: which lane, as one bit per ring and the turn, and whether it is the lane's first."""
+    def _preload(self, m, free):
+        """P words to each lane: whether there are more to be ordered, and the next order."""
         config = self._config
-        ring = Signal(config.rings)
-        turn = Signal(range(config.ring))
+        filling = Signal()
         count = Signal(range(config.preload))
+        order = Signal(order_layout(config))
+        m.d.comb += order.first.eq(count == 0)
         with m.If(self.begin):
-            m.d.sync += [ring.eq(1), turn.eq(0), count.eq(0), self.preloading.eq(1)]
-        with m.Elif(give & self.preloading):
+            m.d.sync += [order.ring.eq(1), order.turn.eq(0), count.eq(0), filling.eq(1)]
+        with m.Elif(free & filling):
             m.d.sync += count.eq(count + 1)
             with m.If(count == config.preload - 1):
-                m.d.sync += [count.eq(0), ring.eq(ring.rotate_left(1))]
-                with m.If(ring[-1]):
-                    m.d.sync += [turn.eq(turn + 1), self.preloading.eq(turn != config.ring - 1)]
-        return Cat(ring, turn), self.preloading & (count == 0)
+                m.d.sync += [count.eq(0), order.ring.eq(order.ring.rotate_left(1))]
+                with m.If(order.ring[-1]):
+                    m.d.sync += [order.turn.eq(order.turn + 1), filling.eq(order.turn != config.ring - 1)]
+        return filling, order
 
-    def _serve(self, m, give):
-        """The oldest request: what is left of it, the ring whose word is the next, and the turn."""
+    def _serve(self, m, free):
+        """The oldest request: whether any of it is left to be ordered, and the next order."""
         config = self._config
         per_ring = config.words_per_beat
         layout = request_layout(config)
         m.submodules.queue = queue = fifo.SyncFIFO(width=layout.size, depth=REQUEST_QUEUE)
         oldest = data.View(layout, queue.r_data)
-        mask, turn = Signal(config.rings * per_ring), Signal(range(config.ring))
+        mask = Signal(config.rings * per_ring)
         rest, first = Signal.like(mask), Signal.like(mask)
+        order = Signal(order_layout(config))
+        self._queued = queue.r_rdy
         m.d.comb += [
             queue.w_data.eq(self.requests.payload),
             queue.w_en.eq(self.requests.valid),
             self.requests.ready.eq(queue.w_rdy),
             first.eq(mask & -mask),
-            rest.eq(Mux(give & ~self.preloading, mask & ~first, mask)),
-            queue.r_en.eq(~rest.any()),
-            self.idle.eq(~mask.any() & ~queue.r_rdy),
+            rest.eq(mask & ~first),
+            queue.r_en.eq(~rest.any() & free),
         ]
-        m.d.sync += mask.eq(Mux(queue.r_rdy & queue.r_en, oldest.mask, rest))
-        with m.If(queue.r_rdy & queue.r_en):
-            m.d.sync += turn.eq(oldest.turn)
-        ring = Cat(first[ring * per_ring:(ring + 1) * per_ring].any() for ring in range(config.rings))
-        return mask, ring, turn
+        with m.If(free):
+            m.d.sync += mask.eq(Mux(queue.r_rdy & ~rest.any(), oldest.mask, rest))
+            with m.If(queue.r_rdy & ~rest.any()):
+                m.d.sync += order.turn.eq(oldest.turn)
+        m.d.comb += [order.ring[ring].eq(first[ring * per_ring:(ring + 1) * per_ring].any())
+                     for ring in range(config.rings)]
+        return mask.any(), order

@@ -60,7 +60,7 @@ def field_port():
 class FieldReader(wiring.Component):
     """Reads one number after the other: a vint, or a fixed count of nibbles.
 
-    Throughput: a field of k nibbles takes k + 1 cycles. Bits of a vint beyond the 32nd are lost; one of more than
+    Throughput: a field of k nibbles takes k + 2 cycles. Bits of a vint beyond the 32nd are lost; one of more than
     11 nibbles ends after the 11th (both can only be in a corrupted header, which its CRC-32 finds).
 
     Members
@@ -75,15 +75,27 @@ class FieldReader(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         fields, nibble = self.fields, self.nibbles.payload
-        count = Signal(range(VINT_NIBBLES + 1))
-        last = Mux(fields.fixed != 0, count == fields.fixed - 1, ~nibble[3] | (count == VINT_NIBBLES - 1))
-        m.d.comb += self.nibbles.ready.eq(fields.want & ~fields.valid)
-        with m.If(self.nibbles.valid & self.nibbles.ready):
+        place = Signal(VINT_NIBBLES, init=1)  # of the nibble that comes next, as one bit
+        asked, fixed = Signal(), Signal()  # a field is wanted, and one of fixed length, as of the cycle before
+        ends = Signal(VINT_NIBBLES + 1)  # where a field of fixed length ends
+        last = Signal()
+        taken = Signal()
+        m.d.comb += [
+            last.eq(Mux(fixed, (place & ends[1:]).any(), ~nibble[3] | place[-1])),
+            self.nibbles.ready.eq(asked),
+            taken.eq(self.nibbles.valid & asked),
+        ]
+        m.d.sync += [
+            asked.eq(fields.want & ~fields.valid & ~(taken & last)),
+            fixed.eq(fields.fixed != 0),
+            ends.eq(1 << fields.fixed),
+        ]
+        with m.If(~asked & ~fields.valid):
+            m.d.sync += [fields.value.eq(0), place.eq(1)]
+        with m.Elif(taken):
             for bit in range(len(fields.value)):
-                place = Mux(fields.fixed != 0, bit // 4, bit // 3)
-                with m.If(count == place):
-                    m.d.sync += fields.value[bit].eq(Mux(fields.fixed != 0, nibble[bit % 4], nibble[bit % 3]))
-            m.d.sync += [count.eq(count + 1), fields.valid.eq(last)]
-        with m.Elif(fields.valid):
-            m.d.sync += [fields.valid.eq(0), fields.value.eq(0), count.eq(0)]
+                with m.If(Mux(fixed, place[bit // 4], place[bit // 3])):
+                    m.d.sync += fields.value[bit].eq(Mux(fixed, nibble[bit % 4], nibble[bit % 3]))
+            m.d.sync += place.eq(place << 1)
+        m.d.sync += fields.valid.eq(taken & last)
         return m

@@ -1,6 +1,6 @@
 """The header: nibbles, fields and CRC-32, the preamble, then the loader."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
 from amaranth.lib.wiring import In, Out, connect, flipped
@@ -80,8 +80,8 @@ class Header(wiring.Component):
             self.done.eq(loader.done),
             preamble.fields.value.eq(fields.fields.value),
             loader.fields.value.eq(fields.fields.value),
+            self.error.eq(preamble.error.as_value() | loader.error.as_value()),
         ]
-        m.d.sync += self.error.eq(Mux(preamble.done, loader.error, preamble.error))
         with m.If(preamble.done):
             self._lend(m, fields, loader)
         with m.Else():

@@ -6,8 +6,8 @@ from amaranth.lib import data, stream
 from golden.config import Config, OutputMode
 
 __all__ = ["announcement_layout", "beat_layout", "entry_layout", "lane_layout", "lookup_layout", "nibble_stream",
-           "part_layout", "part_numbers", "record_layout", "record_write_layout", "request_layout", "segment_numbers",
-           "sparse_layout", "table_numbers", "table_write_layout", "token_layout", "transfer_layout", "word_layout"]
+           "order_layout", "part_layout", "part_numbers", "record_layout", "record_write_layout", "request_layout",
+           "segment_numbers", "sparse_layout", "table_numbers", "table_write_layout", "token_layout", "transfer_layout", "word_layout"]
 
 WEIGHTS_BITS = 32  #: of a segment's number of weights, and of a span's number of words
 
@@ -154,6 +154,11 @@ def sparse_layout(config: Config):
         "keep": 1,
         "last": 1,
     })
+
+
+def order_layout(config: Config):
+    """For whom a word is: one bit of ``ring``, the turn, and whether it is the lane's first of the span."""
+    return data.StructLayout({"ring": config.rings, "turn": range(config.ring), "first": 1})
 
 
 def record_layout(config: Config):

@@ -20,8 +20,8 @@ def _members(config: Config) -> dict:
 
     ``fields``: the fields of the header; ``tables``, ``segments``: how many there are; ``crc``, ``odd``: of the header
     so far, its CRC-32 and whether it has an odd number of nibbles; ``sealed``: the next field is the CRC itself;
-    ``table_write``, ``record_write``: what is to be stored; ``done``: the header is right; ``error``: it is not, in one
-    cycle.
+    ``table_write``, ``record_write``: what is to be stored; ``done``: the header is right; ``error``: it is not, a cycle
+    late and in one cycle.
     """
     return {
         "fields": Out(field_port()),
@@ -44,7 +44,7 @@ def _seal(m, loader):
         with m.If(loader.fields.valid):
             m.next = "DONE"
             with m.If(loader.fields.value != loader.crc):
-                m.d.comb += loader.error.eq(ErrorCode.HEADER_CRC)
+                m.d.sync += loader.error.eq(ErrorCode.HEADER_CRC)
     with m.State("DONE"):
         m.d.comb += [loader.sealed.eq(1), loader.done.eq(1)]
 
@@ -72,6 +72,7 @@ class RomLoader(wiring.Component):
         m = Module()
         blocks, rest = divmod(self._nibbles, 8)
         count = Signal(range(blocks + 1))
+        m.d.sync += self.error.eq(ErrorCode.NONE)
         with m.FSM():
             with m.State("BLOCKS"):
                 m.d.comb += [self.fields.fixed.eq(8), self.fields.want.eq(count != blocks)]
@@ -86,7 +87,7 @@ class RomLoader(wiring.Component):
             with m.State("KNOWN"):
                 m.next = "CRC"
                 with m.If(self.crc != self._crc):
-                    m.d.comb += self.error.eq(ErrorCode.STREAM)
+                    m.d.sync += self.error.eq(ErrorCode.STREAM)
             _seal(m, self)
         return m
 
@@ -110,6 +111,7 @@ class RamLoader(wiring.Component):
         config = self._config
         m.submodules.table = table = TableLoader(config)
         m.submodules.segment = segment = SegmentLoader(config)
+        m.d.sync += self.error.eq(ErrorCode.NONE)
         number = Signal(range(config.max_tables + 1))
         place = Signal(range(config.max_segments + 1))
         m.d.comb += [
@@ -152,5 +154,5 @@ class RamLoader(wiring.Component):
             reader.fields.valid.eq(self.fields.valid),
             self.fields.want.eq(reader.fields.want),
             self.fields.fixed.eq(reader.fields.fixed),
-            self.error.eq(reader.error),
         ]
+        m.d.sync += self.error.eq(reader.error)

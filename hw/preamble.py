@@ -1,6 +1,6 @@
 """The first fields of the header: is this a stream for this decoder?"""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
@@ -25,7 +25,7 @@ class Preamble(wiring.Component):
     done : Out(1)
         All fields have been read.
     error : Out(ErrorCode)
-        What is wrong with the field at hand.
+        What is wrong with the field at hand, two cycles late.
     """
 
     def __init__(self, config: Config):
@@ -68,13 +68,19 @@ class Preamble(wiring.Component):
             (0, (value != 0) & at_most(config.max_segments), ErrorCode.CAPACITY),
         ]
         number = Signal(range(len(rules) + 1))
+        right = Signal(len(rules))  # each rule, of the value that was there a cycle ago
+        seen = Signal()
+        m.d.sync += [
+            right.eq(Cat(rule for _, rule, _ in rules)),
+            seen.eq(self.fields.valid & ~self.done),
+            self.error.eq(ErrorCode.NONE),
+        ]
         m.d.comb += [self.done.eq(number == len(rules)), self.fields.want.eq(~self.done)]
-        with m.Switch(number):
-            for i, (fixed, right, error) in enumerate(rules):
-                with m.Case(i):
-                    m.d.comb += self.fields.fixed.eq(fixed)
-                    with m.If(self.fields.valid & ~right):
-                        m.d.comb += self.error.eq(error)
+        for i, (fixed, _, code) in enumerate(rules):
+            with m.If(number == i):
+                m.d.comb += self.fields.fixed.eq(fixed)
+            with m.If(seen & (number == i + 1) & ~right[i]):
+                m.d.sync += self.error.eq(code)
         with m.If(self.fields.valid & ~self.done):
             m.d.sync += [number.eq(number + 1), self.tables.eq(self.segments), self.segments.eq(value)]
         return m
