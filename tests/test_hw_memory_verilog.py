@@ -1,7 +1,7 @@
 """Block memories of every target as Verilog, with the models of their primitives: all behave the same.
 
-Beside them is simulated what Yosys makes, by its own tables of the family, of the portable memory: contents and pins are
-where Yosys has them, and the models know where that is.
+Beside them is simulated what Yosys makes, by its own tables of the family, of the portable memory: contents and pins
+are where Yosys has them, and the models know where that is.
 """
 
 import re
