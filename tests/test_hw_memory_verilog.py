@@ -148,7 +148,7 @@ def test_contents_of_gowin(tmp_path):
 def test_models_are_clean(verilator, tmp_path, family):
     done = subprocess.run([verilator, "--lint-only", "-Wall", "--top", f"direct_{family}", WAIVERS,
                            emitted(family, tmp_path), *models_for(family)], capture_output=True, text=True, check=False)
-    assert done.stderr == ""
+    assert "%Warning" not in done.stderr and "%Error" not in done.stderr
 
 
 @pytest.mark.slow
