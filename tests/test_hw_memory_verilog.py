@@ -25,7 +25,7 @@ WAIVERS = Path(__file__).resolve().parents[1] / "sim" / "waivers.vlt"
 CYCLES = 500
 MAPPING = {"ecp5": "lattice/brams{}_16kd.{}", "gowin": "gowin/brams{}.{}"}  # where Yosys has its tables of block RAMs
 PRIMITIVES = {"ecp5": "DP16KD", "ice40": "SB_RAM40_4K", "gowin": "SDPX9B|SDPB"}
-TAKEN = {"ecp5": 26, "ice40": 42, "gowin": 26}  # so many for all cases
+TAKEN = {"ecp5": 16, "ice40": 42, "gowin": 26}  # so many for all cases
 SYNTHESIS = {"ecp5": "synth_ecp5", "ice40": "synth_ice40", "gowin": "synth_gowin"}
 OPTIONS = ("--binary", "-Wno-fatal", "--top", "bench", "-CFLAGS", "-O0 -std=gnu++20", "--Mdir", "build")
 BENCH = """module bench;
