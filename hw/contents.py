@@ -14,8 +14,9 @@ __all__ = ["contents_of", "rom_config"]
 
 def rom_config(stream: Stream) -> Config:
     """The configuration of a decoder of style ROM for one stream."""
+    most = max(max(segment.weights for segment in stream.segments), max(len(words) for words in stream.words))
     return replace(stream.config, table_style=TableStyle.ROM, max_tables=len(stream.tables),
-                   max_segments=len(stream.segments))
+                   max_segments=len(stream.segments), count_bits=max(8, most.bit_length()))
 
 
 def contents_of(stream: Stream) -> Contents:
