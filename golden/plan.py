@@ -24,6 +24,7 @@ __all__ = ["Plan", "cut", "plan"]
 
 LEAST_TABLE_LOG = 5  #: where the choice of a table log begins
 SMALLER_TABLE = 0.0005  #: by what part a stream may be larger than the smallest one, for a smaller table log
+NEARLY = 0.01  #: by what part options may differ in ideal coding, for the exact rate to decide
 RUNS = (1, 2, 4, 8, 16)  #: the max runs to choose from
 
 
@@ -60,8 +61,8 @@ def plan(tensors, *, lanes=8, vector=1, word_bits=32, preload=None, table_log=No
     table_log : int or None
         R; ``None`` chooses from 5 to ``table_log_limit``: the smallest whose cost is within 0.05 % of the least.
     max_run : int or None
-        M of every layer without raw bits; ``None`` chooses 1, 2, 4, 8 or 16 per layer. Beside a fixed M > 1 a layer gets
-        raw bits only where its tokens do not fit the table otherwise.
+        M of every layer without raw bits; ``None`` chooses 1, 2, 4, 8 or 16 per layer. Beside a fixed M > 1 a layer
+        gets raw bits only where its tokens do not fit the table otherwise.
     raw_bits : int or None
         s of every layer; ``None`` chooses per layer.
     search_rounds : int
@@ -169,9 +170,24 @@ def _measure(number, name, weights, config, chunk, max_run, raw_bits):
     return Group((number,), half, len(weights), dict(zip(options, found)))
 
 
+def _settle(group, rules):
+    """The group with the best by exact rate of those options that ideal coding finds nearly equal."""
+    near = [choose(group, rules, [option]) for option in group.frequencies]
+    near = [choice for choice in near if choice.cost <= (1 + NEARLY) * group.cost]
+    if rules.first_fit or len(near) < 2:
+        return group
+
+    def cost(choice):
+        bits = fit(choice.alphabet(), choice.frequencies[choice.option], rules.table_log)[1]
+        return bits + choice.option[0] * choice.weights + CYCLE_BITS * choice.cycles(rules.vector)
+
+    return min(near, key=cost)
+
+
 def _fit(groups, rules, rounds, span_bits, bar):
     """The tables of the groups, and what all of it costs."""
     bits, cycles, tables = span_bits, 0.0, []
+    groups = [_settle(group, rules) for group in groups]
     for group in groups:
         table, table_bits = fit(group.alphabet(), group.frequencies[group.option], rules.table_log, rounds)
         tables.append(table)

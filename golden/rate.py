@@ -76,7 +76,7 @@ def settled(slots, counts, probabilities, near=None) -> Chain:
 
 
 def _potential(nbits, base, ends, chance, potential):
-    """What the states cost later, by value iteration: the states of a slot's interval go to the slot, with its token."""
+    """What the states cost later, by value iteration: from a slot's interval the encoder comes to the slot."""
     size = len(potential)
     for _ in range(_MOST_ROUNDS * _FIRST_STEPS):
         cost = chance * (nbits + potential)

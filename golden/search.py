@@ -129,7 +129,7 @@ def _changed(chain, probabilities, random, heat):
 
 
 def _changes(slots, random):
-    """Slot lists that each differ from the given one by an exchange, a slot that goes over, or one that moves: (B, L)."""
+    """Slot lists after an exchange of two slots (every other), after one has gone over, or moved: (B, L)."""
     size = len(slots)
     here = random.integers(0, size, _TRIES)
     away = (size / _REACH) ** random.random(_TRIES)  # near ones most often
