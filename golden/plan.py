@@ -24,7 +24,8 @@ __all__ = ["Plan", "cut", "plan"]
 
 LEAST_TABLE_LOG = 5  #: where the choice of a table log begins
 SMALLER_TABLE = 0.0005  #: by what part a stream may be larger than the smallest one, for a smaller table log
-NEARLY = 0.01  #: by what part options may differ in ideal coding, for the exact rate to decide
+NEAR_LOG = 0.01  #: by what part streams of two table logs may differ in ideal coding, for the exact rate to decide
+NEAR_OPTION = 0.003  #: by what part options of a table may
 RUNS = (1, 2, 4, 8, 16)  #: the max runs to choose from
 
 
@@ -99,12 +100,8 @@ def plan(tensors, *, lanes=8, vector=1, word_bits=32, preload=None, table_log=No
                for number, (name, weights) in enumerate(bar)]
     sizes = [len(weights) for weights in layers.values()]
     spans = len(spans_of(cut(sizes, [0] * len(sizes), chunk)))
-    shared = []
-    for log in logs:
-        rules = Rules(log, most_bits - log, vector, first_fit=(max_run or 1) > 1)
-        groups = [choose(group, rules) for group in singles]
-        if all(group.option for group in groups):
-            shared.append((rules, groups if own_tables else share(groups, rules)))
+    rules = [Rules(log, most_bits - log, vector, first_fit=(max_run or 1) > 1) for log in logs]
+    shared = _share_near(singles, rules, own_tables)
     if not shared:
         raise ConfigError(f"the tokens of every layer must fit a table of {1 << logs[-1]} slots")
     lane_ends = spans * lanes * (word_bits - 1) / 2  # on average half a word at the end
@@ -170,10 +167,27 @@ def _measure(number, name, weights, config, chunk, max_run, raw_bits):
     return Group((number,), half, len(weights), dict(zip(options, found)))
 
 
+def _share_near(singles, rules, own_tables):
+    """The groups by table log, as pairs (rules, groups), without the table logs that ideal coding finds too dear."""
+    chosen = [(rule, [choose(group, rule) for group in singles]) for rule in rules]
+    chosen = [(rule, groups) for rule, groups in chosen if all(group.option for group in groups)]
+    if own_tables or not chosen:
+        return _near(chosen, lambda group: group.cost)
+    # Sharing can save no more than the records.
+    chosen = _near(chosen, lambda group: group.cost - group.record, lambda group: group.cost)
+    return _near([(rule, share(groups, rule)) for rule, groups in chosen], lambda group: group.cost)
+
+
+def _near(chosen, floor, cost=None):
+    """Those pairs whose groups' floors together are nearly as low as the least cost, or lower."""
+    least = min((sum(map(cost or floor, groups)) for _, groups in chosen), default=0.0)
+    return [(rule, groups) for rule, groups in chosen if sum(map(floor, groups)) <= (1 + NEAR_LOG) * least]
+
+
 def _settle(group, rules):
     """The group with the best by exact rate of those options that ideal coding finds nearly equal."""
     near = [choose(group, rules, [option]) for option in group.frequencies]
-    near = [choice for choice in near if choice.cost <= (1 + NEARLY) * group.cost]
+    near = [choice for choice in near if choice.cost <= (1 + NEAR_OPTION) * group.cost]
     if rules.first_fit or len(near) < 2:
         return group
 

@@ -22,6 +22,7 @@ from .sources import laplacian, laplacian_probabilities, real_network, shared_fo
 
 LAPLACIAN = [  # bins, bits per weight, options, target in percent or None
     *((3, bits, {"table_log": 6, "vector": vector}, 0.3) for vector in (1, 8) for bits in (0.4, 0.6, 1.0)),
+    (3, 0.4, {"table_log": 6, "vector": 8, "max_run": 6}, 0.3), (3, 0.4, {"table_log": 6, "vector": 4}, 0.3),
     *((7, bits, {"table_log": 8}, 0.2) for bits in (1.0, 1.5, 2.0)),
     *((15, bits, {"table_log": 8}, 0.2) for bits in (2.0, 3.0)),
     (3, 0.4, {"table_log": 7, "vector": 8}, None),
@@ -46,7 +47,7 @@ def measure(tensors, rounds, options):
                  for segment, part in zip(planned.segments, parts)
                  for lane in split_lanes(part, config.lanes, config.vector))
     least = sum(entropy(weights.astype(np.int8)) for weights in flat)
-    return planned, {"words_percent": 100 * (words / least - 1), "tokens": tokens,
+    return planned, {"tokens": tokens, "words_percent": 100 * (words / least - 1),
                      "records_percent": 100 * sum(map(record_bits, planned.tables)) / least,
                      "ends_percent": 100 * config.lanes * (config.table_log + (config.word_bits - 1) / 2) / least}
 
@@ -61,7 +62,8 @@ def measure_both(name, tensors, bins, options, target, rounds):
            "tables": len(planned.tables), "weights_per_token": sum(map(np.size, tensors.values())) / found["tokens"],
            "words_percent": plain["words_percent"], "words_searched_percent": found["words_percent"],
            "records_percent": plain["records_percent"], "records_searched_percent": found["records_percent"],
-           "lists": sum(table.slots is not None for table in planned.tables), "lane_ends_percent": found["ends_percent"],
+           "lists": sum(table.slots is not None for table in planned.tables),
+           "lane_ends_percent": found["ends_percent"],
            "target_percent": target, "met": None if target is None else found["words_percent"] <= target}
     return row, plain_plan.tables, planned.tables
 
