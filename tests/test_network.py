@@ -32,7 +32,8 @@ def assert_same(back, tensors):
 
 @pytest.mark.parametrize("options", [
     {}, {"lanes": 1}, {"lanes": 3, "vector": 3}, {"lanes": 64, "vector": 8, "word_bits": 128}, {"word_bits": 16},
-    {"table_log": 9, "preload": 5}, {"max_run": 4}, {"restart_every": 500}, {"restart_every": 0}, {"search_rounds": 1}])
+    {"table_log": 9, "preload": 5}, {"max_run": 4}, {"restart_every": 500}, {"restart_every": 0}, {"search_rounds": 1},
+    {"own_tables": True, "vector": 2, "search_rounds": 3}])
 def test_round_trip(options):
     tensors = network()
     data = encode_network(tensors, **options)
