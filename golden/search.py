@@ -1,5 +1,7 @@
 """Tables better than normalized counts and the spread: the tuned spread, and local searches on the exact rate."""
 
+from itertools import islice
+
 import numpy as np
 
 from .normalize import coding_cost
@@ -182,7 +184,8 @@ def search_counts(table: Table, frequencies, rounds: int) -> Table:
     least, gained = exact_rate(table, frequencies), 0
     seen = {counts.tobytes()}
     for turn in range(rounds):
-        tried = [candidate for candidate in _moves(counts, probabilities) if candidate.tobytes() not in seen][:_MOVES]
+        fresh = (candidate for candidate in _moves(counts, probabilities) if candidate.tobytes() not in seen)
+        tried = list(islice(fresh, _MOVES))
         if not tried or turn - gained > _PATIENCE:
             break
         seen.update(candidate.tobytes() for candidate in tried)
@@ -201,11 +204,9 @@ def _moves(counts, probabilities):
     given = np.where(counts[present] > 1, -weight * np.log2(1 - 1 / np.maximum(counts[present], 2)), np.inf)
     cost = given[:, None] - weight * np.log2(1 + 1 / counts[present])
     np.fill_diagonal(cost, np.inf)
-    moved = []
     for move in np.argsort(cost, axis=None, kind="stable")[:np.isfinite(cost).sum()]:
         giver, taker = divmod(int(move), len(present))
         candidate = counts.copy()
         candidate[present[giver]] -= 1
         candidate[present[taker]] += 1
-        moved.append(candidate)
-    return moved
+        yield candidate

@@ -11,8 +11,7 @@ import json
 import numpy as np
 from tqdm import tqdm
 
-from golden.codec import encode
-from golden.plan import plan
+from golden.network import encode_stream
 from golden.rate import exact_rate
 from golden.report import entropy
 from golden.tokens import split_lanes, tokenize
@@ -32,40 +31,40 @@ LAPLACIAN = [  # bins, bits per weight, options, target in percent or None
 SETTINGS = [(3, 6, 0.3), (7, 8, 0.2), (15, 8, 0.2)]  # bins, R, target of the real networks
 REAL = [*(("resnet8", setting, {}) for setting in SETTINGS), *(("kws", setting, {}) for setting in SETTINGS),
         *(("kws", setting, {"word_bits": 16}) for setting in SETTINGS),
+        *(("kws", setting, {"word_bits": 16, "lanes": 4}) for setting in SETTINGS),
         *(("kws", setting, {"word_bits": 16, "own_tables": True, "raw_bits": 0}) for setting in SETTINGS)]
 
 
 def measure(tensors, rounds, options):
-    """The plan of a network and what its words really take: configuration, sizes, tokens."""
-    planned = plan(tensors, search_rounds=rounds, **options)
+    """The stream of a network, and its figures."""
+    stream, _ = encode_stream(tensors, search_rounds=rounds, **options)
+    config = stream.config
     flat = [tensor.reshape(-1) for tensor in tensors.values()]
-    ends = np.cumsum([segment.weights for segment in planned.segments])[:-1]
-    parts = np.split(np.concatenate(flat), ends)
-    words = sum(8 * span.nbytes for span in encode(planned.config, planned.tables, planned.segments, parts))
-    config = planned.config
-    tokens = sum(len(tokenize(lane, planned.tables[segment.table].alphabet).index)
-                 for segment, part in zip(planned.segments, parts)
+    parts = np.split(np.concatenate(flat), np.cumsum([segment.weights for segment in stream.segments])[:-1])
+    words = sum(8 * span.nbytes for span in stream.words)
+    tokens = sum(len(tokenize(lane, stream.tables[segment.table].alphabet).index)
+                 for segment, part in zip(stream.segments, parts)
                  for lane in split_lanes(part, config.lanes, config.vector))
     least = sum(entropy(weights.astype(np.int8)) for weights in flat)
-    return planned, {"tokens": tokens, "words_percent": 100 * (words / least - 1),
-                     "records_percent": 100 * sum(map(record_bits, planned.tables)) / least,
+    return stream, {"tokens": tokens, "words_percent": 100 * (words / least - 1),
+                     "records_percent": 100 * sum(map(record_bits, stream.tables)) / least,
                      "ends_percent": 100 * config.lanes * (config.table_log + (config.word_bits - 1) / 2) / least}
 
 
 def measure_both(name, tensors, bins, options, target, rounds):
     """One row: a network without and with the search."""
-    plain_plan, plain = measure(tensors, 0, options)
-    planned, found = measure(tensors, rounds, options)
-    config = planned.config
-    row = {"source": name, "bins": bins, "table_log": config.table_log, "vector": config.vector,
+    plain_stream, plain = measure(tensors, 0, options)
+    stream, found = measure(tensors, rounds, options)
+    config = stream.config
+    row = {"source": name, "bins": bins, "table_log": config.table_log, "lanes": config.lanes, "vector": config.vector,
            "word_bits": config.word_bits, "own_tables": bool(options.get("own_tables")), "max_run": config.max_run,
-           "tables": len(planned.tables), "weights_per_token": sum(map(np.size, tensors.values())) / found["tokens"],
+           "tables": len(stream.tables), "weights_per_token": sum(map(np.size, tensors.values())) / found["tokens"],
            "words_percent": plain["words_percent"], "words_searched_percent": found["words_percent"],
            "records_percent": plain["records_percent"], "records_searched_percent": found["records_percent"],
-           "lists": sum(table.slots is not None for table in planned.tables),
+           "lists": sum(table.slots is not None for table in stream.tables),
            "lane_ends_percent": found["ends_percent"],
            "target_percent": target, "met": None if target is None else found["words_percent"] <= target}
-    return row, plain_plan.tables, planned.tables
+    return row, plain_stream.tables, stream.tables
 
 
 def rate_percent(table, probabilities):
@@ -99,21 +98,24 @@ def rows(arguments, folder):
             bar.update()
 
 
+def cells(row):
+    """The cells of a row of the table: percentages with three digits, nothing where there is no figure."""
+    percents = [row["words_percent"], row["words_searched_percent"], row["words_percent"] + row["records_percent"],
+                row["words_searched_percent"] + row["records_searched_percent"], row.get("rate_percent"),
+                row.get("rate_searched_percent"), row["lane_ends_percent"]]
+    target = "" if row["target_percent"] is None else f"{row['target_percent']} {'met' if row['met'] else 'missed'}"
+    return [row["source"], row["bins"], row["table_log"], f"{row['lanes']}, {row['vector']}, {row['word_bits']}",
+            row["max_run"], f"{row['tables']}{' own' if row['own_tables'] else ''}", f"{row['weights_per_token']:.2f}",
+            *("" if percent is None else f"{percent:.3f}" for percent in percents), target]
+
+
 def print_table(found):
     """The rows as Markdown."""
-    heads = ("source", "bins", "R", "V", "W", "M", "tables", "weights per token", "words", "words, searched",
+    heads = ("source", "bins", "R", "N, V, W", "M", "tables", "weights per token", "words", "words, searched",
              "with records", "with records, searched", "rate", "rate, searched", "lane ends", "target")
     print(f"| {' | '.join(heads)} |\n|{len(heads) * '---|'}")
     for row in found:
-        target = "" if row["target_percent"] is None else f"{row['target_percent']} {'met' if row['met'] else 'missed'}"
-        rates = (f"{row[name]:.3f}" if name in row else "" for name in ("rate_percent", "rate_searched_percent"))
-        tables = f"{row['tables']}{' own' if row['own_tables'] else ''}"
-        whole = row["words_percent"] + row["records_percent"]
-        whole_searched = row["words_searched_percent"] + row["records_searched_percent"]
-        print(f"| {row['source']} | {row['bins']} | {row['table_log']} | {row['vector']} | {row['word_bits']} | "
-              f"{row['max_run']} | {tables} | {row['weights_per_token']:.2f} | {row['words_percent']:.3f} | "
-              f"{row['words_searched_percent']:.3f} | {whole:.3f} | {whole_searched:.3f} | "
-              f"{' | '.join(rates)} | {row['lane_ends_percent']:.3f} | {target} |")
+        print(f"| {' | '.join(map(str, cells(row)))} |")
 
 
 def main():
