@@ -44,7 +44,7 @@ def encode_stream(tensors, **options) -> tuple[Stream, Directory]:
     if options.get("search_rounds"):
         # What a search gains on a small network can be less than what the lanes' last words happen to hold.
         plain = plan(coded, **{**options, "search_rounds": 0, "table_log": chosen.config.table_log, "progress": False})
-        stream = min(stream, _coded(plain, coded, directory), key=lambda each: len(stream_bytes(each)))
+        stream = min(_coded(plain, coded, directory), stream, key=lambda each: len(stream_bytes(each)))
     return stream, directory
 
 
