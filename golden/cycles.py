@@ -9,7 +9,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from itertools import accumulate
 
-from .config import ANNOUNCEMENT_CYCLES, REQUEST_QUEUE, Config
+from .config import REQUEST_QUEUE, Config
 from .header import header_bytes
 from .header_time import header_program
 from .patterns import ALWAYS
@@ -253,7 +253,7 @@ class _Head:
 
 
 class _Sequencer:
-    """Announces beats: a number that rises to the end of each segment, and is seen some cycles later."""
+    """Announces beats: a number that rises to the end of each segment, and is seen a cycle later."""
 
     def __init__(self, beats, queue):
         self.queue = queue
@@ -261,15 +261,16 @@ class _Sequencer:
         self.end = sum(beats)  # number after the span's last beat
         self.last = next(self.beats)  # number after the segment's last beat
         self.parts = self.told = 0
-        self.telling = deque([0] * (ANNOUNCEMENT_CYCLES - 1))
+        self.ripe = 0  # cycles for which the beat to be announced has been the segment's last, up to 2
         self.retired = 0  # as of a cycle ago
 
     def step(self, retired, loading):
         """One cycle; ``loading``: the next segment is to be gone on with from the next cycle on."""
-        self.telling.append(self.parts)
-        self.told = self.telling.popleft()
-        if self.parts < self.last and self.parts - self.retired < self.queue:
+        self.told = self.parts
+        final = self.parts == self.last - 1
+        if self.parts < self.last and self.parts - self.retired < self.queue and (self.ripe == 2 or not final):
             self.parts += 1
+        self.ripe = min(self.ripe + 1, 2) if final else 0
         self.retired = retired
         if loading:
             self.last += next(self.beats)
@@ -294,7 +295,8 @@ class _Span:
         self.number = self.turn = 0  # of which beat and which turn the parts are wanted
         self.head = None
         self.loading = self.over = False  # a segment ended a cycle ago; the span did
-        self.settled = self.passed = self.idle = self.quiet = False
+        self.settled = self.passed = self.idle = False
+        self.quiet = deque([False] * 2)
         self.rested = deque([False] * config.ring, config.ring)
 
     def run(self, feed, timing):
@@ -377,7 +379,8 @@ class _Span:
                 and self.output.free(cycle))
         self.passed = self.settled
         self.settled = held and all(self.rested) and self.idle
-        self.idle, self.quiet = self.quiet, not (self.order or self.pending or self.requests)
+        self.quiet.append(not (self.order or self.pending or self.requests))
+        self.idle = self.quiet.popleft()
         self.loading = self.over = False
         if move and head.end:
             self.over = self.number == self.sequencer.end
