@@ -11,6 +11,14 @@ from .layouts import announcement_layout, part_numbers, record_layout, table_num
 __all__ = ["SegmentSequencer"]
 
 
+def _below_beats(value, count, beat):
+    """Whether a number is less than so many beats of weights. Without a carry chain if a beat is a power of two."""
+    if beat & (beat - 1):
+        return value < count * beat
+    beats = value >> beat.bit_length() - 1
+    return (beats[count.bit_length():] == 0) & Cat(beats[:count.bit_length()] == i for i in range(count)).any()
+
+
 class SegmentSequencer(wiring.Component):
     """Announces the beats of a segment, up to D before the oldest one that has not been handed out.
 
@@ -63,7 +71,7 @@ class SegmentSequencer(wiring.Component):
         m = Module()
         config = self._config
         active = Signal()
-        rest = Signal(config.count_bits, reset_less=True)  # weights of the segment that have not been announced
+        rest = Signal(config.count_bits, reset_less=True)  # weights of the segment that have not been announced, less 1
         table, raw_bits = Signal(table_numbers(config)), Signal(range(config.raw_bits + 1))
         beats = Signal(data.StructLayout({"parts": part_numbers(config), "ended": 1}))
         ripe = Signal(2)  # it has been the last for so many cycles, as a run of ones
@@ -83,7 +91,7 @@ class SegmentSequencer(wiring.Component):
                 beats.parts.eq(beats.parts + 1),
                 rest.eq(rest - beat),
                 last.eq(next_last),
-                next_last.eq(rest <= 3 * beat),
+                next_last.eq(_below_beats(rest, 3, beat)),
             ]
             with m.If(last):
                 m.d.sync += [active.eq(0), beats.ended.eq(1)]
@@ -92,7 +100,7 @@ class SegmentSequencer(wiring.Component):
                 active.eq(1),
                 beats.ended.eq(0),
                 ripe.eq(0),
-                rest.eq(self.record.weights),
+                rest.eq(self.record.weights - 1),
                 last.eq(self.record.weights <= beat),
                 next_last.eq(self.record.weights <= 2 * beat),
                 table.eq(self.record.table),
@@ -137,15 +145,15 @@ class SegmentSequencer(wiring.Component):
         per_turn = config.transfer_weights
         last_turn = Signal(range(config.ring), reset_less=True)
         left = Signal(range(per_turn + 1), reset_less=True)
-        last_left = rest[:config.beat_weights.bit_length()]
+        last_left = rest[:(config.beat_weights - 1).bit_length()]  # less 1
         with m.If(active):
             for turn in range(config.ring):
-                with m.If(last_left > turn * per_turn):
+                with m.If(last_left >= turn * per_turn):
                     m.d.sync += last_turn.eq(turn)
             with m.Switch(last_turn):
                 for turn in range(config.ring):
                     with m.Case(turn):
-                        m.d.sync += left.eq(last_left - turn * per_turn)
+                        m.d.sync += left.eq(last_left - turn * per_turn + 1)
         m.d.comb += [self.last_turn.eq(last_turn), self.left.eq(left)]
         coming = Signal(range(config.ring), reset_less=True)  # the turn in two cycles
         with m.Switch(self.turn):
