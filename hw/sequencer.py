@@ -20,7 +20,7 @@ def _below_beats(value, count, beat):
 
 
 class SegmentSequencer(wiring.Component):
-    """Announces the beats of a segment, up to D before the oldest one that has not been handed out.
+    """Announces the beats of a segment: the oldest one that has not been handed out, and up to D after it.
 
     Throughput: one beat per cycle. Latency: the rings see a beat of a segment three cycles after ``load``, its last one
     two cycles later than others. A segment is
@@ -85,7 +85,8 @@ class SegmentSequencer(wiring.Component):
             ahead.eq(beats.parts - self.retired),
         ]
         m.d.sync += ripe.eq(Mux(active & last, Cat(1, ripe), 0))
-        m.d.sync += room.eq((ahead != config.parts_ahead) & ~(announce & (ahead == config.parts_ahead - 1)))
+        most = config.parts_ahead + 1
+        m.d.sync += room.eq((ahead != most) & ~(announce & (ahead == most - 1)))
         with m.If(announce):
             m.d.sync += [
                 beats.parts.eq(beats.parts + 1),
