@@ -7,8 +7,15 @@ from amaranth.lib.wiring import In, Out
 from golden.config import Config
 
 from .delay import delay
-from .layouts import (announcement_layout, entry_layout, lane_layout, lookup_layout, part_numbers, token_layout,
-                      word_layout)
+from .layouts import (
+    announcement_layout,
+    entry_layout,
+    lane_layout,
+    lookup_layout,
+    part_numbers,
+    token_layout,
+    word_layout,
+)
 from .renormalization import Renormalization
 from .reservoir import Reservoir
 from .step import Step
@@ -18,8 +25,8 @@ __all__ = ["Ring"]
 
 
 def _work_layout(config):
-    """What a lane may do in its turn: ``allowed``: there is a part of a beat to work on; ``full``: there is no place for
-    it once it is complete; ``final``: it is the last of the segment, ``need``: the weights that it must then have, or,
+    """What a lane may do in its turn: ``allowed``: there is a part of a beat to work on; ``full``: there is no place
+    for it once it is complete; ``final``: it is the last of the segment, ``need``: the weights that it must then have, or,
     once it is known what it has, the ``room`` that there is (less 1), or ``spent``; ``starting``: the start state is to
     be read."""
     return data.StructLayout({

@@ -100,6 +100,7 @@ class Step(wiring.Component):
         token = Signal()  # it can be placed
         over = Signal()  # it goes on in the next part
         long = Signal()  # and fills it
+        ends = Signal()  # nothing is left for the next part
         m.d.comb += [
             token.eq(found.token & ~(found.full & found.reaches)),
             over.eq(token & found.reaches & ~found.exact & ~found.final),
@@ -110,11 +111,12 @@ class Step(wiring.Component):
             self.here.eq(token & (~found.reaches | found.exact)),
             self.beyond.eq(over & ~long),
             self.cut.eq(found.reaches & ~found.exact & found.final),
-            self.filled.eq(Mux(token, self._modulo(found.position + 1), found.fill)),
+            ends.eq((self.complete & found.final) | long),
+            # Not a choice between this and 0, of which Yosys would make a reset, and a long path to it.
+            self.filled.eq(Mux(token, self._modulo(found.position + 1), found.fill)
+                           & ~ends.replicate(len(self.filled))),
             self.rest.eq(Mux(long, found.over, 0)),
         ]
-        with m.If((self.complete & found.final) | long):
-            m.d.comb += self.filled.eq(0)
 
     def _modulo(self, value):
         """The weight's place in its part or in the next one; other values do not matter."""
