@@ -32,11 +32,11 @@ from .boundary import TOP, boundary, registers
 from .build import add_build_options, build_from, summary
 from .critical_path import Names, clock_of, critical_path
 from .pnr import cells_of, count, map_to, place, ports_of
-from .report import SynthesisReport, text_of
+from .report import SynthesisReport, speed_of, text_of
 from .targets import TARGETS, Target, find_target
 from .tools import tool_command, tool_version
 
-__all__ = ["main", "speed_of", "synthesize"]
+__all__ = ["main", "synthesize"]
 
 
 def synthesize(folder, target: str | Target, seeds=range(1, 6), registered: bool = False, progress: bool = False,
@@ -120,15 +120,6 @@ def _report(target, kind, kinds, around, seeds, reports, clock):
         placed=placed, tools={tool: tool_version(tool) for tool in ("yosys", target.pnr) if tool})
 
 
-def speed_of(report: SynthesisReport, weights_per_cycle: float) -> dict:
-    """Weights per second at the median Fmax, and per second and LUT; of area only just the weights per cycle."""
-    if not report.fmax:
-        return {"weights_per_cycle": weights_per_cycle}
-    rate = weights_per_cycle * report.fmax_median * 1e6
-    return {"weights_per_cycle": weights_per_cycle, "weights_per_second": rate,
-            "weights_per_second_per_lut": rate / report.lut}
-
-
 def _weights_per_cycle(folder):
     """Of the stream that lies beside a decoder, by the cycle model; ``None`` if there is none."""
     if not Path(folder, "net.tsy").is_file():
@@ -177,16 +168,15 @@ def main():
         folder = args.build or work
         if args.build is None:
             build_from(args, folder)
-        speed = _weights_per_cycle(folder)
+        rate = _weights_per_cycle(folder)
         reports = [synthesize(folder, target, range(1, args.seeds + 1), registered, progress=True)
                    for registered in ((False, True) if args.registered else (False,))]
-    figures = [report.as_dict() | (speed_of(report, speed) if speed else {}) for report in reports]
-    text = json.dumps(figures, indent=2)
+    speeds = [speed_of(report.lut, report.fmax_median, rate) if rate else {} for report in reports]
+    text = json.dumps([report.as_dict() | speed for report, speed in zip(reports, speeds)], indent=2)
     if args.output:
         with atomic_write(args.output) as file:
             file.write(text.encode() + b"\n")
-    print(text if args.json else "\n\n".join(text_of(report, speed_of(report, speed) if speed else None)
-                                            for report in reports))
+    print(text if args.json else "\n\n".join(map(text_of, reports, speeds)))
 
 
 if __name__ == "__main__":

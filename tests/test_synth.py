@@ -15,8 +15,8 @@ from hw import tools
 from hw.boundary import CLOCK, TOP, Port, boundary, registers
 from hw.critical_path import Names, clock_of, critical_path
 from hw.pnr import cells_of, count
-from hw.report import SynthesisReport, text_of
-from hw.synth import speed_of, synthesize
+from hw.report import SynthesisReport, speed_of, text_of
+from hw.synth import synthesize
 from hw.targets import TARGETS, find_target
 from hw.tools import run_tool, tool_command, tool_version
 
@@ -127,7 +127,7 @@ def test_report():
     values = json.loads(json.dumps(made.as_dict()))
     assert values["critical_path"].startswith("lane 7: expander (held) -> join") and len(values["critical_steps"]) == 3
     assert (values["fmax"], values["fmax_median"]) == ([90.0, 110.0, 100.0], 100.0)
-    speed = speed_of(made, 7.5)
+    speed = speed_of(made.lut, made.fmax_median, 7.5)
     assert speed == {"weights_per_cycle": 7.5, "weights_per_second": 750e6, "weights_per_second_per_lut": 750e3}
     assert "100.0 MHz median, 110.0 best of 90.0 110.0 100.0" in text_of(made, speed)
     assert "750.0 million per second" in text_of(made, speed)
@@ -136,8 +136,10 @@ def test_report():
 def test_report_of_area_only():
     made = report(fmax=(), seeds=(), path=None, ports="none")
     assert (made.fmax_best, made.fmax_median, made.critical_path) == (None, None, "")
-    assert speed_of(made, 7.5) == {"weights_per_cycle": 7.5}
-    assert "Fmax" not in text_of(made, speed_of(made, 7.5)) and "7.50 per cycle" in text_of(made, speed_of(made, 7.5))
+    speed = speed_of(made.lut, made.fmax_median, 7.5)
+    assert speed == {"weights_per_cycle": 7.5}
+    assert "Fmax" not in text_of(made, speed) and "7.50 per cycle" in text_of(made, speed)
+    assert "weights" not in text_of(made, {})
 
 
 PORTS = [Port("clk", "input", 1), Port("a", "input", 3), Port("b", "input", 1), Port("y", "output", 4),
