@@ -81,7 +81,7 @@ def synthesize(folder, target: str | Target, seeds=range(1, 6), registered: bool
             tqdm(total=1 + len(seeds) * bool(target.pnr), disable=None if progress else True, desc=target.name,
                  unit="run", leave=False) as bar:
         shutil.copyfile(source, Path(work, verilog))
-        ports = ports_of(verilog, top, work)
+        ports = ports_of(verilog, top, work) if target.pnr or registered else []
         kind = _kind(target, ports, registered)
         around = kind in ("registers", "detached")
         if around:

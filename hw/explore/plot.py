@@ -11,7 +11,8 @@ __all__ = ["check_plotting", "picture"]
 
 BLUE, GREY, INK = "#1f5fa8", "#9aa3ad", "#222222"
 WIDE = 8  #: an axis whose values differ by more than this factor is logarithmic
-STYLE = {"svg.hashsalt": "tansy", "svg.fonttype": "none", "font.size": 10, "axes.edgecolor": GREY, "text.color": INK}
+MARKS = (("s", 12), ("D", 13), ("o", 16))  #: shape and size: so that two on one design are both seen
+STYLE = {"svg.hashsalt": "tansy", "svg.fonttype": "path", "font.size": 10, "axes.edgecolor": GREY, "text.color": INK}
 
 
 def check_plotting() -> None:
@@ -44,7 +45,7 @@ def picture(title: str, rows, form: str) -> bytes:
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(8, 5), layout="constrained")
+        figure = Figure(figsize=(8, 5.6), layout="constrained")
         FigureCanvasAgg(figure)
         axes = figure.add_subplot()
         timed = rows[0].get("weights_per_second") is not None
@@ -59,14 +60,14 @@ def picture(title: str, rows, form: str) -> bytes:
         axes.set_title(title, loc="left", fontweight="bold")
         axes.set_xlabel(f"look-up tables ({rows[0]['lut_words']})")
         axes.set_ylabel("million weights per second, median of the seeds" if timed else "weights per cycle")
-        axes.legend(loc="lower right", frameon=False)
+        figure.legend(loc="outside lower left", frameon=False, ncols=2)
         file = io.BytesIO()
         figure.savefig(file, format=form, dpi=150, metadata={"Date": None} if form == "svg" else {"Software": None})
         return file.getvalue()
 
 
 def _scales(axes, rows, unit):
-    """Room for the labels, a grid, logarithmic axes where the values are far apart."""
+    """A grid, room around the points, logarithmic axes where the values are far apart."""
     axes.grid(color="#e4e7ea", zorder=0)
     axes.spines[["top", "right"]].set_visible(False)
     for axis, values in ((axes.xaxis, [row["lut"] for row in rows]),
@@ -75,19 +76,14 @@ def _scales(axes, rows, unit):
         wide = high > WIDE * low
         change = (axes.set_xscale if axis is axes.xaxis else axes.set_yscale)
         change("log" if wide else "linear")
-        limits = (low / 1.6, high * 1.9) if wide else (0, 1.25 * high)
+        limits = (low / 1.5, high * 1.5) if wide else (0, 1.1 * high)
         (axes.set_xlim if axis is axes.xaxis else axes.set_ylim)(limits)
         axis.set_major_formatter(lambda value, _: f"{value:,.10g}")
         axis.set_minor_formatter(lambda value, _: "")
 
 
 def _name(axes, rows, unit):
-    """Write beside the three named designs what they are; one that has two names gets both."""
-    names = {}
-    for name, row in named(rows).items():
-        names.setdefault((row["lut"], speed(row)), (row, []))[1].append(name)
-    for (lut, rate), (row, titles) in names.items():
-        axes.annotate(f"{', '.join(titles)}\n{label(row)}", (lut, rate / unit), xytext=(8, 10),
-                      textcoords="offset points", fontsize=8.5, color=INK, zorder=4)
-        axes.plot([lut], [rate / unit], marker="o", markersize=10, markerfacecolor="none", markeredgecolor=BLUE,
-                  zorder=4)
+    """Ring the three named designs, each its own way, and say in the legend what they are."""
+    for (name, row), (mark, size) in zip(named(rows).items(), MARKS):
+        axes.plot([row["lut"]], [speed(row) / unit], linestyle="none", marker=mark, markersize=size, color=INK,
+                  markerfacecolor="none", zorder=4, label=f"{name}: {label(row)}")

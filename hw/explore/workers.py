@@ -3,6 +3,7 @@
 import contextlib
 import multiprocessing
 import os
+import signal
 from concurrent.futures import ProcessPoolExecutor
 
 from golden.errors import InputError, TansyError
@@ -45,7 +46,8 @@ def workers(scheduler: str | None, processes: int | None = None):
         If the scheduler does not answer.
     """
     if scheduler is None:
-        pool = ProcessPoolExecutor(processes or os.cpu_count(), multiprocessing.get_context("spawn"))
+        pool = ProcessPoolExecutor(processes or os.cpu_count(), multiprocessing.get_context("spawn"),
+                                   initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_DFL))
         try:
             yield pool
         finally:
