@@ -40,7 +40,8 @@ __all__ = ["main", "synthesize"]
 
 
 def synthesize(folder, target: str | Target, seeds=range(1, 6), registered: bool = False, progress: bool = False,
-               verilog: str = "decoder.v", top: str = "decoder", clock: str = "clk") -> SynthesisReport:
+               verilog: str = "decoder.v", top: str = "decoder", clock: str = "clk",
+               limit: float | None = None) -> SynthesisReport:
     """Map, place and route a design.
 
     Parameters
@@ -56,6 +57,8 @@ def synthesize(folder, target: str | Target, seeds=range(1, 6), registered: bool
         Whether to show a progress bar, where standard error is a terminal.
     verilog, top, clock : str
         Name of the file, of its top module, and of the port of the clock.
+    limit : float or None
+        Seconds that a run of a tool may take.
 
     Returns
     -------
@@ -86,11 +89,11 @@ def synthesize(folder, target: str | Target, seeds=range(1, 6), registered: bool
         around = kind in ("registers", "detached")
         if around:
             Path(work, "boundary.v").write_text(boundary(ports, top, clock, registered), encoding="utf-8")
-        kinds = map_to(target, [verilog, "boundary.v"][:1 + around], TOP if around else top, work)
+        kinds = map_to(target, [verilog, "boundary.v"][:1 + around], TOP if around else top, work, limit)
         bar.update()
         reports = []
         for seed in seeds if target.pnr else ():
-            reports.append(place(target, seed, clock, work))
+            reports.append(place(target, seed, clock, work, limit))
             bar.update()
         return _report(target, kind, kinds, registers(ports, clock) if around else 0, seeds, reports, clock)
 

@@ -230,6 +230,7 @@ def cached(rows):
 @pytest.mark.parametrize("arguments, complaint", [
     (["--targets", "z80"], "target must be one of ecp5-85k-6, "),
     (["--seeds", "0"], "seeds must be at least 1, not 0"),
+    (["--limit", "nan"], "limit must be more than 0 seconds, not nan"),
     (["--processes", "0"], "processes must be at least 1, not 0"),
     (["--lanes", "1,x"], "argument --lanes: invalid list of numbers value: '1,x'"),
     (["--lanes", "0,99"], "no combination of these parameters makes a decoder"),

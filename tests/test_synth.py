@@ -207,6 +207,12 @@ def test_the_complaint_of_a_tool(monkeypatch, tmp_path):
         run_tool("nextpnr-ice40", "--up5k")
 
 
+def test_a_tool_that_takes_too_long(monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name: "/bin/sleep")
+    with pytest.raises(TansyError, match=r"^yosys was ended after 0.01 seconds$"):
+        run_tool("yosys", "60", limit=0.01)
+
+
 def test_bad_arguments(tmp_path):
     with pytest.raises(ConfigError, match="target must be one of ecp5-85k-6, "):
         find_target("ecp5")

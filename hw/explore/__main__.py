@@ -76,6 +76,8 @@ def _arguments():
     add("--registered", action="store_true", help="with each port behind a register")
     add("--scheduler", metavar="ADDRESS", help="a Dask scheduler to send the jobs to (default: processes here)")
     add("--processes", type=int, metavar="K", help="processes here (default: one per core)")
+    add("--limit", type=float, default=1800, metavar="SECONDS", help="end a run of a tool that takes longer: its "
+        "design is a failed row (default: %(default)s)")
     add("--cache", default=str(Path.home() / ".cache" / "tansy"), metavar="FOLDER", help="default: %(default)s")
     add("--no-plots", action="store_true", help="write no pictures")
     add("--json", action="store_true", help="print the rows as JSON")
@@ -87,8 +89,10 @@ def _check(args):
     for name in args.targets:
         find_target(name)
     for name in ("seeds", "processes"):
-        if (getattr(args, name) or 1) < 1 or getattr(args, name) == 0:
+        if getattr(args, name) is not None and getattr(args, name) < 1:
             raise ConfigError(f"{name} must be at least 1, not {getattr(args, name)}")
+    if not args.limit > 0:
+        raise ConfigError(f"limit must be more than 0 seconds, not {args.limit:g}")
     if not args.no_plots:
         check_plotting()
 
@@ -107,7 +111,8 @@ def main():
         cache.versions(target)
     with workers(args.scheduler, args.processes) as pool, \
             tqdm(total=len(chosen) * len(targets), disable=None, desc="designs", unit="design") as bar:
-        rows = Sweep(network, targets, tuple(range(1, args.seeds + 1)), args.registered, cache, pool).run(chosen, bar)
+        rows = Sweep(network, targets, tuple(range(1, args.seeds + 1)), args.registered, cache, pool,
+                     args.limit).run(chosen, bar)
     files, by_target = {}, {}
     for target in targets:
         made = [row for row in rows if row["target"] == target and not row["failed"]]

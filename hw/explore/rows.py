@@ -22,12 +22,14 @@ class Sweep:
     cache : Cache
     pool : Executor
         See `hw.explore.workers.workers`.
+    limit : float or None
+        Seconds that a run of a tool may take; a full device can keep nextpnr busy for hours.
     """
 
-    def __init__(self, tensors, targets, seeds, registered, cache, pool):
+    def __init__(self, tensors, targets, seeds, registered, cache, pool, limit=None):
         self._tensors, self._targets = tensors, targets
         self._seeds, self._registered = seeds, registered
-        self._cache, self._pool = cache, pool
+        self._cache, self._pool, self._limit = cache, pool, limit
         self._rows = {}
         self._waiting = {}  # future: what to call with (its result, its complaint)
 
@@ -77,7 +79,7 @@ class Sweep:
                 self._finish(point, target, bar, design, found, None)
             else:
                 self._submit(self._synthesized, (point, target, bar, design, key), synthesize_design, design.verilog,
-                             target, self._seeds, self._registered)
+                             target, self._seeds, self._registered, self._limit)
 
     def _synthesized(self, point, target, bar, design, key, report, complaint):
         if report is not None and report["tools"] == self._cache.versions(target):

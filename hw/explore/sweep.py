@@ -117,8 +117,8 @@ def build_design(tensors: dict, point: Point) -> Design:
     return Design(verilog, config, summary(stream, config))
 
 
-def synthesize_design(verilog: str, target: str, seeds: tuple, registered: bool) -> dict:
+def synthesize_design(verilog: str, target: str, seeds: tuple, registered: bool, limit: float | None) -> dict:
     """Synthesize a decoder; `hw.synth`'s report as plain values."""
     with tempfile.TemporaryDirectory(prefix="tansy-") as folder:
         Path(folder, "decoder.v").write_text(verilog, encoding="utf-8")
-        return synthesize(folder, target, seeds, registered).as_dict()
+        return synthesize(folder, target, seeds, registered, limit=limit).as_dict()
