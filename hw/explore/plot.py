@@ -68,6 +68,8 @@ def picture(title: str, rows, form: str) -> bytes:
 
 def _scales(axes, rows, unit):
     """A grid, room around the points, logarithmic axes where the values are far apart."""
+    from matplotlib.ticker import LogLocator, NullLocator
+
     axes.grid(color="#e4e7ea", zorder=0)
     axes.spines[["top", "right"]].set_visible(False)
     for axis, values in ((axes.xaxis, [row["lut"] for row in rows]),
@@ -78,8 +80,10 @@ def _scales(axes, rows, unit):
         change("log" if wide else "linear")
         limits = (low / 1.5, high * 1.5) if wide else (0, 1.1 * high)
         (axes.set_xlim if axis is axes.xaxis else axes.set_ylim)(limits)
+        if wide:
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axis.set_minor_locator(NullLocator())
         axis.set_major_formatter(lambda value, _: f"{value:,.10g}")
-        axis.set_minor_formatter(lambda value, _: "")
 
 
 def _name(axes, rows, unit):
