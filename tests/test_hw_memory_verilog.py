@@ -1,7 +1,7 @@
 """Block memories of every target as Verilog, with the models of their primitives: all behave the same.
 
-Two kinds are simulated side by side: those that we make of primitives, and those that Yosys makes of the portable one by
-its own tables of each family. So contents and pins are where Yosys has them, and the models know where that is.
+Two kinds are simulated side by side: those that we make of primitives, and those that Yosys makes of the portable one
+by its own tables of each family. So contents and pins are where Yosys has them, and the models know where that is.
 """
 
 import re
@@ -93,8 +93,8 @@ def simulate(verilator, folder, racks, sources):
     (folder / "bench.v").write_text(BENCH.format(
         bits=stimulus[0][1], cycles=CYCLES, format=" ".join(["%h"] * len(racks)),
         names=", ".join(f"{module}_data" for module in modules), **lines))
-    subprocess.run([verilator, "--binary", "-Wno-fatal", "--top", "bench", "-CFLAGS", "-O0", "--Mdir", "build", "bench.v",
-                    *map(str, sources)], cwd=folder, check=True, capture_output=True, text=True)
+    subprocess.run([verilator, "--binary", "-Wno-fatal", "--top", "bench", "-CFLAGS", "-O0", "--Mdir", "build",
+                    "bench.v", *map(str, sources)], cwd=folder, check=True, capture_output=True, text=True)
     subprocess.run([folder / "build" / "Vbench"], cwd=folder, check=True, capture_output=True, text=True)
     rows = (folder / "outputs.hex").read_text().split("\n")
     assert len(rows) == CYCLES + 1
