@@ -60,7 +60,7 @@ class BlockMemory(wiring.Component):
 
     @classmethod
     def check(cls, width: int, depth: int, init=(), ports: int = 1) -> None:
-        """Raise `ConfigError` if there can be no such memory. To be called first: Amaranth warns of parts left unused."""
+        """Raise `ConfigError` if there can be no such memory. First, for Amaranth warns of parts left unused."""
         if width < 1:
             raise ConfigError(f"width of a block memory must be at least 1, not {width!r}")
         if not 2 <= depth <= cls.MAX_DEPTH:
