@@ -23,7 +23,8 @@ class Control(wiring.Component):
     transfers : In(stream of `transfer_layout`)
         The decoder's input.
     header_words, span_words : Out(stream of W bits)
-        The same, while the header or the distribution takes it.
+        The same. Of header and distribution one at most takes words at a time: the header until it is done, then the
+        distribution for what has been ordered.
     header_done, header_error : In(1), In(ErrorCode)
         How the header went.
     preloading : In(1)
@@ -80,13 +81,16 @@ class Control(wiring.Component):
         m.d.comb += taken.eq(self.transfers.valid & self.transfers.ready)
         with m.If(taken):
             m.d.sync += ended.eq(self.transfers.payload.last)
+        swallows = Signal()  # what comes is of no use
+        wanted = self.header_words.ready | self.span_words.ready
         for words in self.header_words, self.span_words:
-            m.d.comb += words.payload.eq(self.transfers.payload.data)
+            m.d.comb += [words.payload.eq(self.transfers.payload.data), words.valid.eq(self.transfers.valid & ~ended)]
+        m.d.comb += [self.transfers.ready.eq((wanted | swallows) & ~ended), cut.eq(wanted & ended)]
         self._count(m)
         with m.FSM():
-            self._header(m, ended, taken, cut)
-            self._span(m, ended, cut)
-            self._stop(m, ended)
+            self._header(m, taken, cut)
+            self._span(m, cut)
+            self._stop(m, ended, swallows)
         return m
 
     def _count(self, m):
@@ -99,21 +103,13 @@ class Control(wiring.Component):
         with m.Else():
             m.d.sync += self.turn.eq(0)
 
-    def _lend_input(self, m, words, ended, cut):
-        m.d.comb += [
-            words.valid.eq(self.transfers.valid & ~ended),
-            self.transfers.ready.eq(words.ready & ~ended),
-            cut.eq(words.ready & ended),
-        ]
-
     def _fail(self, m, condition, code):
         with m.If(condition):
-            m.d.sync += [self.error.eq(code), self.busy.eq(0)]
+            m.d.sync += [self.error.eq(code), self.busy.eq(0), self.running.eq(0)]
             m.next = "FAILED"
 
-    def _header(self, m, ended, taken, cut):
+    def _header(self, m, taken, cut):
         with m.State("HEADER"):
-            self._lend_input(m, self.header_words, ended, cut)
             with m.If(taken):
                 m.d.sync += [self.busy.eq(1), self.done.eq(0)]
             with m.If(self.header_done):
@@ -121,40 +117,38 @@ class Control(wiring.Component):
             self._fail(m, cut, ErrorCode.TRUNCATED)
             self._fail(m, self.header_error != ErrorCode.NONE, self.header_error)
 
-    def _span(self, m, ended, cut):
+    def _span(self, m, cut):
         with m.State("BEGIN"):
             m.d.comb += [self.begin.eq(~self.sweeping), self.loading.eq(1)]
             with m.If(self.begin):
                 m.next = "PRELOAD"
         with m.State("PRELOAD"):
-            self._lend_input(m, self.span_words, ended, cut)
             m.d.comb += self.loading.eq(1)
             with m.If(~self.preloading):
+                m.d.sync += self.starting.eq(1)
                 m.next = "START"
             self._fail(m, cut, ErrorCode.TRUNCATED)
-        with m.State("START"):
-            m.d.comb += self.starting.eq(1)
-            with m.If(self.turn == self._config.ring - 1):
-                m.next = "RUN"
+        with m.State("START"), m.If(self.turn == self._config.ring - 1):
+            m.d.sync += [self.starting.eq(0), self.running.eq(1)]
+            m.next = "RUN"
         with m.State("RUN"):
-            self._lend_input(m, self.span_words, ended, cut)
-            m.d.comb += self.running.eq(1)
             with m.If(self.span_end):
+                m.d.sync += self.running.eq(0)
                 m.next = "BEGIN"
                 with m.If(self.stream_end):
                     m.next = "DRAIN"
             self._fail(m, cut, ErrorCode.TRUNCATED)
             self._fail(m, self.rejected != ErrorCode.NONE, self.rejected)
 
-    def _stop(self, m, ended):
+    def _stop(self, m, ended, swallows):
         with m.State("DRAIN"), m.If(self.drained):
             m.d.sync += [self.done.eq(1), self.busy.eq(0)]
             m.next = "REST"
         with m.State("REST"):
-            m.d.comb += self.transfers.ready.eq(~ended)
+            m.d.comb += swallows.eq(1)
             with m.If(ended):
                 m.d.comb += self.fresh.eq(1)
                 m.d.sync += ended.eq(0)
                 m.next = "HEADER"
         with m.State("FAILED"):
-            m.d.comb += self.transfers.ready.eq(~ended)
+            m.d.comb += swallows.eq(1)

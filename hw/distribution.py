@@ -1,6 +1,6 @@
 """Word distribution: one sequence of words, each to the lane whose turn it is."""
 
-from amaranth.hdl import Module, Mux, ResetInserter, Signal
+from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal
 from amaranth.lib import data, fifo, stream, wiring
 from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
 from amaranth.lib.wiring import In, Out
@@ -134,21 +134,28 @@ class WordDistribution(wiring.Component):
         m.submodules.queue = queue = fifo.SyncFIFO(width=layout.size, depth=REQUEST_QUEUE)
         oldest = data.View(layout, queue.r_data)
         mask = Signal(config.rings * per_ring)
-        rest, first = Signal.like(mask), Signal.like(mask)
+        rest = Signal.like(mask)
         order = Signal(order_layout(config))
         self._queued = queue.r_rdy
+
+        def asks(mask):
+            """Which rings ask for a word: the first bit of each group."""
+            return Cat(mask[ring * per_ring] for ring in range(config.rings))
+
         m.d.comb += [
             queue.w_data.eq(self.requests.payload),
             queue.w_en.eq(self.requests.valid),
             self.requests.ready.eq(queue.w_rdy),
-            first.eq(mask & -mask),
-            rest.eq(mask & ~first),
-            queue.r_en.eq(~rest.any() & free),
+            queue.r_en.eq(free & ~asks(rest).any()),
         ]
+        for ring in range(config.rings):
+            group = slice(ring * per_ring, (ring + 1) * per_ring)
+            m.d.comb += [
+                order.ring[ring].eq(asks(mask)[ring] & ~asks(mask)[:ring].any()),
+                rest[group].eq(Mux(order.ring[ring], mask[group] >> 1, mask[group])),
+            ]
         with m.If(free):
-            m.d.sync += mask.eq(Mux(queue.r_rdy & ~rest.any(), oldest.mask, rest))
-            with m.If(queue.r_rdy & ~rest.any()):
+            m.d.sync += mask.eq(Mux(asks(rest).any(), rest, Mux(queue.r_rdy, oldest.mask, 0)))
+            with m.If(~asks(rest).any()):
                 m.d.sync += order.turn.eq(oldest.turn)
-        m.d.comb += [order.ring[ring].eq(first[ring * per_ring:(ring + 1) * per_ring].any())
-                     for ring in range(config.rings)]
-        return mask.any(), order
+        return asks(mask).any(), order

@@ -18,10 +18,10 @@ __all__ = ["Ring"]
 
 def _work_layout(config):
     """What a lane may do in its turn: ``allowed``: there is a part of a beat to work on; ``final``: it is the last of
-    the segment; ``need``: the weights that it must have, or, once it is known what it has, the ``room`` that there is,
-    or ``spent``; ``starting``: the start state is to be read."""
+    the segment; ``need``: the weights that it must have, or, once it is known what it has, the ``room`` that there is
+    (less 1), or ``spent``; ``starting``: the start state is to be read."""
     return data.StructLayout({
-        "allowed": 1, "final": 1, "need": range(config.vector + 1), "room": range(config.vector + 1), "spent": 1,
+        "allowed": 1, "final": 1, "need": range(config.vector + 1), "room": range(config.vector), "spent": 1,
         "raw_bits": range(config.raw_bits + 1), "starting": 1, "turn": range(config.ring)})
 
 
@@ -33,15 +33,7 @@ def _found_layout(config):
         "base": config.table_log,
         "moved": range(config.word_bits),
         "crossed": 1,
-        "taken": 1,
-        "placed": 1,
-        "complete": 1,
-        "filled": range(config.vector),
-        "rest": range(config.max_run + 1),
-        "position": range(config.vector),
-        "here": 1,
-        "beyond": 1,
-        "cut": 1,
+        "resting": 1,
         "value": signed(config.weight_bits),
         "run": range(config.max_run),
         "final": 1,
@@ -104,10 +96,10 @@ class Ring(wiring.Component):
         self._watch(m, lane)
         window, enough, following = self._reservoir(m, lane)
         at_entry = delay(m, lane, config.entry_latency, "at_entry")
-        found = self._find(m, at_entry, self._room(m, lane, work), window, enough)
+        found, step = self._find(m, at_entry, self._room(m, lane, work), window, enough)
         rest_of_way = config.step_latency - config.entry_latency
         self._finish(m, delay(m, at_entry, rest_of_way, "at_step"), delay(m, found, rest_of_way, "found"),
-                     delay(m, following, config.step_latency, "following"), after)
+                     step, delay(m, following, config.step_latency, "following"), after)
         return m
 
     def _begin(self, m, lane):
@@ -132,7 +124,7 @@ class Ring(wiring.Component):
         work = delay(m, work, early, "work")
         fill = delay(m, lane.fill, early, "fill")
         known = Signal.like(work)
-        m.d.comb += [known.eq(work), known.room.eq(work.need - fill), known.spent.eq(work.need <= fill)]
+        m.d.comb += [known.eq(work), known.room.eq(work.need - fill - 1), known.spent.eq(work.need <= fill)]
         return delay(m, known, self._config.entry_latency - early, "known")
 
     def _watch(self, m, lane):
@@ -191,57 +183,56 @@ class Ring(wiring.Component):
             step.spent.eq(work.spent),
             step.room.eq(work.room),
             step.fill.eq(lane.fill),
-            step.length.eq(Mux(resting, lane.rest.length, entry.run + 1)),
+            step.run.eq(Mux(resting, lane.rest.length - 1, entry.run)),
             found.state.eq(Mux(work.starting, window[:config.table_log], lane.state)),
             found.bits.eq(renormalization.bits),
             found.base.eq(entry.base),
             found.moved.eq(moved),
             found.crossed.eq(moved[-1]),
-            found.taken.eq(step.placed & ~resting),
+            found.resting.eq(resting),
             found.value.eq(Mux(resting, lane.rest.value, weight)),
             found.run.eq(entry.run),
             found.final.eq(work.final),
             found.starting.eq(work.starting),
             found.turn.eq(work.turn),
         ]
-        for name in ("placed", "complete", "filled", "rest", "position", "here", "beyond", "cut"):
-            m.d.comb += found[name].eq(getattr(step, name))
-        return found
+        return found, step
 
-    def _finish(self, m, lane, found, following, after):
+    def _finish(self, m, lane, found, step, following, after):
         """The lane after its step, and the step as others see it."""
         config, token = self._config, self.token
-        used = Signal()  # a word
+        taken, used = Signal(), Signal()  # an entry is taken; with it a word is used up
         asked = Signal.like(lane.asked)
         m.d.comb += [
-            used.eq(found.taken & found.crossed),
+            taken.eq(step.placed & ~found.resting),
+            used.eq(taken & found.crossed),
             self._shift.eq(used),
             asked.eq(lane.asked + used),
             after.eq(lane),
-            after.state.eq(Mux(found.taken, found.base | found.bits, found.state)),
-            after.pointer.eq(Mux(found.taken, found.moved, Mux(found.starting, config.table_log, lane.pointer))),
-            after.fill.eq(found.filled),
-            after.part.eq(lane.part + found.complete),
-            after.asked.eq(Mux(found.complete, 0, asked)),
+            after.state.eq(Mux(taken, found.base | found.bits, found.state)),
+            after.pointer.eq(Mux(taken, found.moved, Mux(found.starting, config.table_log, lane.pointer))),
+            after.fill.eq(step.filled),
+            after.part.eq(lane.part + step.complete),
+            after.asked.eq(Mux(step.complete, 0, asked)),
         ]
         with m.If(used):
             m.d.comb += [after.word.eq(following.word), after.lap.eq(following.lap)]
-        with m.If(found.complete & found.final):
+        with m.If(step.complete & found.final):
             m.d.comb += after.rest.length.eq(0)
-        with m.Elif(found.placed):
-            m.d.comb += [after.rest.length.eq(found.rest), after.rest.value.eq(found.value)]
+        with m.Elif(step.placed):
+            m.d.comb += [after.rest.length.eq(step.rest), after.rest.value.eq(found.value)]
         with m.If(self.loading):
             m.d.comb += [after[name].eq(0) for name in ("pointer", "word", "lap", "fill", "asked", "rest")]
         m.d.sync += [
             token.turn.eq(found.turn),
-            token.place.eq(1 << found.position),
-            token.here.eq(Mux(found.here, found.value, 0)),
-            token.kept.eq(Mux(Mux(found.complete, found.beyond, found.here), found.value, 0)),
-            token.complete.eq(found.complete),
+            token.place.eq(1 << step.position),
+            token.here.eq(Mux(step.here, found.value, 0)),
+            token.kept.eq(Mux(Mux(step.complete, step.beyond, step.here), found.value, 0)),
+            token.complete.eq(step.complete),
             token.part.eq(lane.part),
             token.asked.eq(asked),
-            token.taken.eq(found.taken),
+            token.taken.eq(taken),
             token.run.eq(found.run),
-            token.value.eq(Mux(found.cut, 0, found.value)),
-            token.over.eq(found.complete & found.final),
+            token.value.eq(Mux(step.cut, 0, found.value)),
+            token.over.eq(step.complete & found.final),
         ]

@@ -1,20 +1,24 @@
 """One step of a lane: what the token at hand does to its part of a beat."""
 
 from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.config import Config
+
+from .delay import delay
 
 __all__ = ["Step"]
 
 
 class Step(wiring.Component):
-    """Adds the length of a token to the weights that the part has. Combinational.
+    """Adds the weights of a token to those that the part has.
 
     A part is complete when it has the weights it needs, without a token if it has them already. A token that goes
     beyond it is cut there if ``final``; otherwise what is left of it goes into the next part, and if that is as much as
     a part takes, it is a rest: a token without a look-up for the lane's next turn.
+
+    Latency: ``Config.step_latency - Config.entry_latency`` cycles, 0 or 1.
 
     Members
     -------
@@ -24,12 +28,12 @@ class Step(wiring.Component):
         There is a token.
     final : In(1)
         The part is the lane's last of the segment.
-    spent, room : In(1), In(range(V + 1))
-        The part needs no more weights; those that it needs otherwise.
+    spent, room : In(1), In(range(V))
+        The part needs no more weights; those that it needs otherwise, less 1.
     fill : In(range(V))
         The weights it has.
-    length : In(range(M + 1))
-        Weights of the token, 1 or more.
+    run : In(range(M))
+        Weights of the token, less 1.
     placed : Out(1)
         The token is used.
     complete : Out(1)
@@ -46,15 +50,15 @@ class Step(wiring.Component):
 
     def __init__(self, config: Config):
         self._config = config
-        weights, length = range(config.vector), range(config.max_run + 1)
+        weights, run = range(config.vector), range(config.max_run)
         super().__init__({
             "allowed": In(1),
             "token": In(1),
             "final": In(1),
             "spent": In(1),
-            "room": In(range(config.vector + 1)),
+            "room": In(weights),
             "fill": In(weights),
-            "length": In(length),
+            "run": In(run),
             "placed": Out(1),
             "complete": Out(1),
             "position": Out(weights),
@@ -62,39 +66,50 @@ class Step(wiring.Component):
             "beyond": Out(1),
             "cut": Out(1),
             "filled": Out(weights),
-            "rest": Out(length),
+            "rest": Out(range(config.max_run + 1)),
         })
 
     def elaborate(self, platform):
         m = Module()
-        vector = self._config.vector
-        reaches, exact = Signal(), Signal()  # the token fills the part; and has nothing beyond
-        goes_on = Signal()  # and what it has goes into the next part
-        most = vector - 1 + self._config.max_run
-        total = Signal(range(most + 1))
+        vector, runs = self._config.vector, self._config.max_run > self._config.vector
+        found = Signal(data.StructLayout({
+            "token": 1, "complete": 1, "exact": 1, "final": 1, "long": 1,
+            "fill": range(vector), "position": range(vector), "over": range(self._config.max_run)}))
+        over = self.run - self.room  # if it reaches beyond the part
         m.d.comb += [
-            reaches.eq(self.length >= self.room),
-            exact.eq(self.length == self.room),
-            total.eq(self.fill + self.length),
-            self.placed.eq(self.allowed & self.token & ~self.spent),
-            self.complete.eq(self.allowed & (self.spent | (self.token & reaches))),
-            self.position.eq(self._modulo(total - 1, most)),
-            self.here.eq(self.placed & (~reaches | exact)),
-            goes_on.eq(self.placed & reaches & ~exact & ~self.final),
-            self.beyond.eq(goes_on),
-            self.cut.eq(reaches & ~exact & self.final),
-            self.filled.eq(Mux(self.placed, self._modulo(total, most), self.fill)),
+            found.token.eq(self.allowed & self.token & ~self.spent),
+            found.complete.eq(self.allowed & (self.spent | (self.token & (self.run >= self.room)))),
+            found.exact.eq(self.run == self.room),
+            found.final.eq(self.final),
+            found.fill.eq(self.fill),
+            found.position.eq(self._modulo(self.fill + self.run)),
         ]
-        with m.If(self.complete & self.final):
-            m.d.comb += self.filled.eq(0)
-        if self._config.max_run > vector:
-            over = Signal.like(self.length)
-            m.d.comb += over.eq(self.length - self.room)
-            with m.If(goes_on & (over >= vector)):
-                m.d.comb += [self.rest.eq(over), self.beyond.eq(0), self.filled.eq(0)]
+        if runs:
+            m.d.comb += [found.over.eq(over), found.long.eq(over >= vector)]
+        cycles = self._config.step_latency - self._config.entry_latency
+        self._decide(m, delay(m, found, cycles, "found"))
         return m
 
-    def _modulo(self, value, most):
+    def _decide(self, m, found):
+        """What follows from how the token ends in its part."""
+        over = Signal()  # it goes on in the next part
+        long = Signal()  # and fills it
+        m.d.comb += [
+            over.eq(found.token & found.complete & ~found.exact & ~found.final),
+            long.eq(over & found.long),
+            self.placed.eq(found.token),
+            self.complete.eq(found.complete),
+            self.position.eq(found.position),
+            self.here.eq(found.token & (~found.complete | found.exact)),
+            self.beyond.eq(over & ~long),
+            self.cut.eq(found.complete & ~found.exact & found.final),
+            self.filled.eq(Mux(found.token, self._modulo(found.position + 1), found.fill)),
+            self.rest.eq(Mux(long, found.over, 0)),
+        ]
+        with m.If((found.complete & found.final) | long):
+            m.d.comb += self.filled.eq(0)
+
+    def _modulo(self, value):
         """The weight's place in its part or in the next one; other values do not matter."""
         vector = self._config.vector
         if vector & (vector - 1) == 0:
