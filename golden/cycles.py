@@ -101,28 +101,34 @@ def _drain(output, timing):
 
 
 class _Source:
-    """The input: offers one transfer after the other."""
+    """The input: offers one transfer after the other, which goes into a register as soon as that is free."""
 
     def __init__(self, pattern, start, transfers, taken):
         self.pattern = pattern
         self.left = transfers
         self.taken = taken
-        self.on_offer = False
-        self.looked = start - 1  # the last cycle in which it could have put a transfer on offer
+        self.full = False  # whether the register holds a transfer
+        self.offered = start  # the first cycle in which the transfer can be on offer
+        self.load(start)
+
+    def load(self, free):
+        """The register is free in the cycle ``free``; the next transfer goes into it in that cycle or later."""
+        self.full = self.left > 0
+        if self.full:
+            while not self.pattern(self.offered):
+                self.offered += 1
+            self.since = max(self.offered, free)
+            self.taken.append(self.since)
+            self.offered = self.since + 1
+            self.left -= 1
 
     def valid(self, cycle):
-        """Whether a transfer is on offer."""
-        while not self.on_offer and self.left and self.looked < cycle:
-            self.looked += 1
-            self.on_offer = self.pattern(self.looked)
-        return self.on_offer
+        """Whether the register holds a transfer."""
+        return self.full and self.since < cycle
 
     def take(self, cycle):
-        """The transfer is taken; the next can be offered in the next cycle."""
-        self.taken.append(cycle)
-        self.on_offer = False
-        self.left -= 1
-        self.looked = cycle
+        """The transfer in the register is used; the next can come in the same cycle."""
+        self.load(cycle)
 
 
 def _read_header(program, nibbles_per_word, feed, timing):
@@ -255,12 +261,14 @@ class _Sequencer:
         self.end = sum(beats)  # number after the span's last beat
         self.last = next(self.beats)  # number after the segment's last beat
         self.parts = self.before = self.told = 0
+        self.retired = 0  # as of a cycle ago
 
     def step(self, retired, loading):
         """One cycle; ``loading``: the next segment is to be gone on with from the next cycle on."""
         self.told, self.before = self.before, self.parts
-        if self.parts < self.last and self.parts - retired < self.queue:
+        if self.parts < self.last and self.parts - self.retired < self.queue:
             self.parts += 1
+        self.retired = retired
         if loading:
             self.last += next(self.beats)
 
@@ -284,7 +292,7 @@ class _Span:
         self.number = self.turn = 0  # of which beat and which turn the parts are wanted
         self.head = None
         self.loading = self.over = False  # a segment ended a cycle ago; the span did
-        self.settled = False
+        self.settled = self.passed = self.idle = False
         self.rested = deque([False] * config.ring, config.ring)
 
     def run(self, feed, timing):
@@ -299,8 +307,9 @@ class _Span:
     def _preload(self, feed, timing):
         """The begin, the words of the preload, and a turn of each lane for its start state."""
         cycle = timing.end
-        timing.causes[self._aside(cycle)] += 1
-        cycle += 1
+        for _ in range(2):
+            timing.causes[self._aside(cycle)] += 1
+            cycle += 1
         timing.causes[self._aside(cycle)] += 1
         self.sequencer.step(0, False)
         for lane in self.lanes:
@@ -352,7 +361,7 @@ class _Span:
         if self.head is not None:
             if len(self.requests) == REQUEST_QUEUE:
                 return "requests"
-            return "check" if self.head.held and not self.settled else "tokens"
+            return "check" if self.head.held and not self.passed else "tokens"
         missing = (lane for lane in self._lanes_of(self.turn) if lane.part <= self.number)
         return "words" if any(lane.starved for lane in missing) else "tokens"
 
@@ -362,9 +371,11 @@ class _Span:
     def _join(self, cycle):
         """Head and output; returns the request for words that is sent."""
         head, held = self.head, self.head is not None and self.head.held
-        move = (head is not None and len(self.requests) < REQUEST_QUEUE and (self.settled or not held)
+        move = (head is not None and len(self.requests) < REQUEST_QUEUE and (self.passed or not held)
                 and self.output.free(cycle))
-        self.settled = held and all(self.rested) and not (self.order or self.pending or self.requests)
+        self.passed = self.settled
+        self.settled = held and all(self.rested) and self.idle
+        self.idle = not (self.order or self.pending or self.requests)
         self.loading = self.over = False
         if move and head.end:
             self.over = self.number == self.sequencer.end

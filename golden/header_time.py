@@ -23,7 +23,7 @@ def header_program(stream, style: TableStyle) -> list[tuple[int, int]]:
     fields = _split_vints(preamble_nibbles(stream))
     program = [(8, 1), (2, 1), *((size, 1) for size in fields)]
     program += _recognize(stream) if style is TableStyle.ROM else _load(stream)
-    program += [(8, 1), (0, 1)]  # the CRC, and the cycle in which the header is done
+    program += [(8, 1), (0, 2)]  # the CRC, the comparison, and the cycle in which the header is done
     return [step for nibbles, others in program for step in [(0, 1)] * (nibbles > 0) + [(nibbles, others)]]
 
 
@@ -41,7 +41,7 @@ def _split_vints(nibbles):
 def _recognize(stream):
     """Style ROM: blocks of eight nibbles, what is left of them, the comparison."""
     blocks, rest = divmod(len(header_nibbles(stream)) - len(preamble_nibbles(stream)), 8)
-    program = [(8, 1)] * blocks + [(0, 1)]
+    program = [(8, 1)] * blocks
     if rest:
         program.append((rest, 1))
     return program + [(0, 1)]

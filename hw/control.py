@@ -15,7 +15,8 @@ __all__ = ["Control"]
 class Control(wiring.Component):
     """Leads a stream through the decoder.
 
-    Time: a cycle to begin a span, a cycle after its preload, and C for the start states. After a reset the part queues
+    Time: two cycles to begin a span, a cycle after its preload, and C for the start states; a transfer goes through a
+    register. After a reset the part queues
     are swept, C D cycles, before the first span begins; a header takes longer as a rule.
 
     Members
@@ -28,7 +29,7 @@ class Control(wiring.Component):
     header_done, header_error : In(1), In(ErrorCode)
         How the header went.
     preloading : In(1)
-        The preload is under way.
+        The preload is under way, from the cycle after ``begin`` on.
     span_end, stream_end : In(1)
         The last part of a span is being taken; the segment is the stream's last.
     drained : In(1)
@@ -75,23 +76,36 @@ class Control(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        ended = Signal()  # the last transfer of the stream has been taken
-        taken = Signal()
-        cut = Signal()  # a word is needed, but the stream has ended
-        m.d.comb += taken.eq(self.transfers.valid & self.transfers.ready)
-        with m.If(taken):
-            m.d.sync += ended.eq(self.transfers.payload.last)
-        swallows = Signal()  # what comes is of no use
-        wanted = self.header_words.ready | self.span_words.ready
-        for words in self.header_words, self.span_words:
-            m.d.comb += [words.payload.eq(self.transfers.payload.data), words.valid.eq(self.transfers.valid & ~ended)]
-        m.d.comb += [self.transfers.ready.eq((wanted | swallows) & ~ended), cut.eq(wanted & ended)]
+        problem = Signal(ErrorCode)  # what went wrong, a cycle ago
+        with m.If(problem == ErrorCode.NONE):
+            m.d.sync += problem.eq(self.header_error.as_value() | self.rejected.as_value())
+        ended, swallows = self._input(m, problem)
         self._count(m)
         with m.FSM():
-            self._header(m, taken, cut)
-            self._span(m, cut)
+            self._header(m, problem)
+            self._span(m, problem)
             self._stop(m, ended, swallows)
         return m
+
+    def _input(self, m, problem):
+        """The register that every transfer goes through.
+
+        Returns the signals that say that the last transfer of the stream has come, and that transfers are of no use.
+        """
+        transfer = Signal.like(self.transfers.payload)
+        full, ended, swallows = Signal(), Signal(), Signal()
+        wanted = self.header_words.ready | self.span_words.ready
+        used = wanted | swallows
+        for words in self.header_words, self.span_words:
+            m.d.comb += [words.payload.eq(transfer.data), words.valid.eq(full)]
+        m.d.comb += self.transfers.ready.eq((~full | used) & ~ended)
+        with m.If(self.transfers.valid & self.transfers.ready):
+            m.d.sync += [transfer.eq(self.transfers.payload), full.eq(1), ended.eq(self.transfers.payload.last)]
+        with m.Elif(used):
+            m.d.sync += full.eq(0)
+        with m.If(wanted & ended & ~full):
+            m.d.sync += problem.eq(ErrorCode.TRUNCATED)
+        return ended, swallows
 
     def _count(self, m):
         """The sweep after a reset, and the turns."""
@@ -103,31 +117,32 @@ class Control(wiring.Component):
         with m.Else():
             m.d.sync += self.turn.eq(0)
 
-    def _fail(self, m, condition, code):
-        with m.If(condition):
-            m.d.sync += [self.error.eq(code), self.busy.eq(0), self.running.eq(0)]
+    def _fail(self, m, problem):
+        with m.If(problem != ErrorCode.NONE):
+            m.d.sync += [self.error.eq(problem), self.busy.eq(0), self.running.eq(0)]
             m.next = "FAILED"
 
-    def _header(self, m, taken, cut):
+    def _header(self, m, problem):
         with m.State("HEADER"):
-            with m.If(taken):
+            with m.If(self.header_words.valid):
                 m.d.sync += [self.busy.eq(1), self.done.eq(0)]
             with m.If(self.header_done):
                 m.next = "BEGIN"
-            self._fail(m, cut, ErrorCode.TRUNCATED)
-            self._fail(m, self.header_error != ErrorCode.NONE, self.header_error)
+            self._fail(m, problem)
 
-    def _span(self, m, cut):
+    def _span(self, m, problem):
         with m.State("BEGIN"):
-            m.d.comb += [self.begin.eq(~self.sweeping), self.loading.eq(1)]
-            with m.If(self.begin):
+            with m.If(~self.sweeping):
+                m.d.sync += self.begin.eq(1)
                 m.next = "PRELOAD"
+            self._fail(m, problem)
         with m.State("PRELOAD"):
+            m.d.sync += self.begin.eq(0)
             m.d.comb += self.loading.eq(1)
-            with m.If(~self.preloading):
+            with m.If(~self.begin & ~self.preloading):
                 m.d.sync += self.starting.eq(1)
                 m.next = "START"
-            self._fail(m, cut, ErrorCode.TRUNCATED)
+            self._fail(m, problem)
         with m.State("START"), m.If(self.turn == self._config.ring - 1):
             m.d.sync += [self.starting.eq(0), self.running.eq(1)]
             m.next = "RUN"
@@ -137,8 +152,7 @@ class Control(wiring.Component):
                 m.next = "BEGIN"
                 with m.If(self.stream_end):
                     m.next = "DRAIN"
-            self._fail(m, cut, ErrorCode.TRUNCATED)
-            self._fail(m, self.rejected != ErrorCode.NONE, self.rejected)
+            self._fail(m, problem)
 
     def _stop(self, m, ended, swallows):
         with m.State("DRAIN"), m.If(self.drained):

@@ -32,11 +32,11 @@ class WordDistribution(wiring.Component):
     preloading : Out(1)
         Whether the preload is under way.
     idle : Out(1)
-        Whether all words asked for have been handed out.
+        Whether all words asked for had been handed out a cycle ago.
     hungry : Out(1)
         Whether a word of ``source`` is needed now.
     used, fits : Out(1)
-        Whether all words of the span have been handed out, and whether their CRC-32 is the one expected.
+        Whether all words of the span have been handed out, and whether their CRC-32 was the one expected a cycle ago.
     """
 
     def __init__(self, config: Config):
@@ -76,10 +76,8 @@ class WordDistribution(wiring.Component):
         asked, next_order = self._serve(m, free)
         with m.If(free):
             m.d.sync += [ordered.eq(filling | asked), order.eq(Mux(filling, first, next_order))]
-        m.d.comb += [
-            self.preloading.eq(filling | ordered),
-            self.idle.eq(~asked & ~ordered & ~self._queued),
-        ]
+        m.d.comb += self.preloading.eq(filling | ordered)
+        m.d.sync += self.idle.eq(~asked & ~ordered & ~self._queued)
         self._hand_out(m, give, order)
         return m
 
@@ -104,8 +102,8 @@ class WordDistribution(wiring.Component):
         m.d.comb += [
             check.data.eq(self.source.payload),
             check.valid.eq(self.source.valid & self.source.ready),
-            self.fits.eq(check.crc == expected),
         ]
+        m.d.sync += self.fits.eq(check.crc == expected)
         with m.If(self.begin):
             m.d.sync += expected.eq(self.crc)
 

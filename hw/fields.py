@@ -77,25 +77,24 @@ class FieldReader(wiring.Component):
         fields, nibble = self.fields, self.nibbles.payload
         place = Signal(VINT_NIBBLES, init=1)  # of the nibble that comes next, as one bit
         asked, fixed = Signal(), Signal()  # a field is wanted, and one of fixed length, as of the cycle before
-        ends = Signal(VINT_NIBBLES + 1)  # where a field of fixed length ends
+        rest = Signal(9)  # of such a field: nibbles that are left, as one bit
         last = Signal()
         taken = Signal()
         m.d.comb += [
-            last.eq(Mux(fixed, (place & ends[1:]).any(), ~nibble[3] | place[-1])),
+            last.eq(Mux(fixed, rest[1], ~nibble[3] | place[-1])),
             self.nibbles.ready.eq(asked),
             taken.eq(self.nibbles.valid & asked),
         ]
         m.d.sync += [
             asked.eq(fields.want & ~fields.valid & ~(taken & last)),
             fixed.eq(fields.fixed != 0),
-            ends.eq(1 << fields.fixed),
         ]
         with m.If(~asked & ~fields.valid):
-            m.d.sync += [fields.value.eq(0), place.eq(1)]
+            m.d.sync += [fields.value.eq(0), place.eq(1), rest.eq(1 << fields.fixed)]
         with m.Elif(taken):
             for bit in range(len(fields.value)):
                 with m.If(Mux(fixed, place[bit // 4], place[bit // 3])):
                     m.d.sync += fields.value[bit].eq(Mux(fixed, nibble[bit % 4], nibble[bit % 3]))
-            m.d.sync += place.eq(place << 1)
+            m.d.sync += [place.eq(place << 1), rest.eq(rest >> 1)]
         m.d.sync += fields.valid.eq(taken & last)
         return m

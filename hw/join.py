@@ -13,14 +13,12 @@ __all__ = ["Join"]
 
 
 def _head_layout(config):
-    """The parts of one turn with what is to be known of their beat: ``left``: weights, G x V if the beat is not the
-    ``final`` one of its segment; ``last``: there are no more; ``held``: they wait for the check; ``end``: the turn is
-    the segment's last; ``silent``: no words are asked for."""
+    """The parts of one turn with what is to be known of them: ``shown``: they have weights, ``last``: the segment's last
+    ones; ``held``: they wait for the check; ``end``: the turn is the segment's last; ``asks``: for words."""
     return data.StructLayout({
         "parts": data.ArrayLayout(part_layout(config), config.rings),
         "turn": range(config.ring),
-        "left": range(config.transfer_weights + 1),
-        "last": 1, "held": 1, "end": 1, "silent": 1,
+        "shown": 1, "last": 1, "held": 1, "end": 1, "asks": 1,
     })
 
 
@@ -29,8 +27,8 @@ class Join(wiring.Component):
     their tokens read across. Dense: puts them into a transfer.
 
     Parts go through two sets of registers: the head, and the output. Throughput: one transfer per cycle. The last
-    transfer of a span stays in the head until all lanes rest and all words asked for have been handed out, and one
-    cycle more for the check of words, CRC-32 and end states.
+    transfer of a span stays in the head until all lanes rest and all words asked for have been handed out, and three
+    cycles more for the check of words, CRC-32 and end states.
 
     Members
     -------
@@ -102,45 +100,56 @@ class Join(wiring.Component):
             m.d.sync += self.turn.eq(self.turn + 1)
             with m.If(self.turn == config.ring - 1):
                 m.d.sync += [self.turn.eq(0), self.number.eq(self.number + 1)]
+        last_turn, keep = self._last_turn(m)
         with m.If(free):
-            self._fetch(m, head)
+            self._fetch(m, head, last_turn)
         if config.output is OutputMode.DENSE:
-            self._transfer(m, head, move)
+            self._transfer(m, head, move, keep)
         self._ask(m, head, move)
         m.d.sync += [self.segment_end.eq(move & head.end), self.span_end.eq(move & head.end & self.last_of_span)]
         return m
 
-    def _fetch(self, m, head):
-        """The parts wanted become the head, with what is to be known of their beat."""
+    def _last_turn(self, m):
+        """Of a segment's last beat, the turn of its last weights, and which weights there are in it. Known in time,
+        for no part of that beat is complete before."""
         config = self._config
-        final = self.ended & ((self.number + 1)[:len(self.number)] == self.announced)
-        m.d.sync += [
-            head.turn.eq(self.turn),
-            head.end.eq(final & (self.turn == config.ring - 1)),
-            head.silent.eq(self.last_of_span & final),
-        ]
-        per_turn = config.transfer_weights
-        with m.Switch(self.turn):
+        last_turn = Signal(range(config.ring))
+        keep = Signal(config.transfer_weights)
+        for turn in range(config.ring):
+            with m.If(self.left > turn * config.transfer_weights):
+                m.d.sync += last_turn.eq(turn)
+        with m.Switch(last_turn):
             for turn in range(config.ring):
                 with m.Case(turn):
-                    first = turn * per_turn
-                    left = Mux(self.left > first, self.left - first, 0)
-                    last = final & (self.left > first) & (self.left <= first + per_turn)
-                    m.d.sync += [
-                        head.left.eq(Mux(final, Mux(left > per_turn, per_turn, left), per_turn)),
-                        head.last.eq(last),
-                        head.held.eq(last & self.last_of_span),
-                    ]
+                    first = turn * config.transfer_weights
+                    m.d.sync += keep.eq(Cat(self.left > first + j for j in range(config.transfer_weights)))
+        return last_turn, keep
+
+    def _fetch(self, m, head, last_turn):
+        """The parts wanted become the head, with what is to be known of their beat."""
+        final = self.ended & ((self.number + 1)[:len(self.number)] == self.announced)
+        last = final & (self.turn == last_turn)
+        asks = Cat(part.asked != 0 for part in self.parts).any()
+        m.d.sync += [
+            head.turn.eq(self.turn),
+            head.shown.eq(~final | (self.turn <= last_turn)),
+            head.last.eq(last),
+            head.held.eq(last & self.last_of_span),
+            head.end.eq(final & (self.turn == self._config.ring - 1)),
+            head.asks.eq(asks & ~(final & self.last_of_span)),
+        ]
         for ring, part in enumerate(self.parts):
             m.d.sync += head.parts[ring].eq(part)
 
-    def _transfer(self, m, head, move):
+    def _transfer(self, m, head, move, keep):
         """The output registers. Turns of a last beat in which there are no weights are no transfers."""
         config, beats = self._config, self.beats
         with m.If(move):
-            m.d.sync += [beats.valid.eq(head.left != 0), beats.payload.last.eq(head.last)]
-            for j in range(config.transfer_weights):
-                m.d.sync += beats.payload.keep[j].eq(head.left > j)
+            m.d.sync += [
+                beats.valid.eq(head.shown),
+                beats.payload.last.eq(head.last),
+                beats.payload.keep.eq(Mux(head.last, keep, ~0)),
+            ]
             for ring, part in enumerate(head.parts):
                 for slot in range(config.vector):
                     m.d.sync += beats.payload.weights[ring * config.vector + slot].eq(part.weights[slot])
@@ -150,12 +159,10 @@ class Join(wiring.Component):
     def _ask(self, m, head, move):
         """The words that the parts' tokens ask for. The last beat of a span asks for none."""
         request, per_ring = self.requests, self._config.words_per_beat
-        m.d.comb += request.payload.turn.eq(head.turn)
+        m.d.comb += [request.payload.turn.eq(head.turn), request.valid.eq(move & head.asks)]
         for ring, part in enumerate(head.parts):
             for k in range(per_ring):
                 m.d.comb += request.payload.mask[ring * per_ring + k].eq(part.asked > k)
-        any_asked = Cat(part.asked != 0 for part in head.parts).any()
-        m.d.comb += request.valid.eq(move & ~head.silent & any_asked)
 
     def _check(self, m, held):
         """Sample what there is to check when the span has come to rest; the verdict holds from the next cycle on."""
@@ -174,4 +181,6 @@ class Join(wiring.Component):
                 m.d.comb += self.rejected.eq(ErrorCode.WORDS_CRC)
             with m.Elif(~found.at_zero):
                 m.d.comb += self.rejected.eq(ErrorCode.END_STATE)
-        return settled & (self.rejected == ErrorCode.NONE)
+        passed = Signal()
+        m.d.sync += passed.eq(settled & found.used & found.fits & found.at_zero)
+        return passed

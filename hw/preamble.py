@@ -42,20 +42,18 @@ class Preamble(wiring.Component):
         m = Module()
         config, value = self._config, self.fields.value
         bounds = (config.max_run, config.raw_bits, config.half, config.max_tables, config.max_segments, config.preload,
-                  config.lanes, config.vector, config.table_log)
+                  config.lanes, config.vector, config.table_log, VERSION)
         low = max(bounds).bit_length()
-        small = Signal()  # the value has no bits beyond those of any bound
-        m.d.comb += small.eq(value[low:] == 0)
 
         def at_most(bound):
-            return small & (value[:low] <= bound)
+            return value[:low] <= bound
 
         def equal(number):
-            return small & (value[:low] == number)
+            return value[:low] == number
 
         rules = [
             (8, value == int.from_bytes(MAGIC, "little"), ErrorCode.MAGIC),
-            (2, value == VERSION, ErrorCode.VERSION),
+            (2, equal(VERSION), ErrorCode.VERSION),
             (0, equal(config.lanes), ErrorCode.LANES),
             (0, equal(config.vector), ErrorCode.VECTOR),
             (0, equal((config.word_bits // 8).bit_length() - 1), ErrorCode.WORD_BITS),
@@ -67,20 +65,22 @@ class Preamble(wiring.Component):
             (0, (value != 0) & at_most(config.max_tables), ErrorCode.CAPACITY),
             (0, (value != 0) & at_most(config.max_segments), ErrorCode.CAPACITY),
         ]
-        number = Signal(range(len(rules) + 1))
-        right = Signal(len(rules))  # each rule, of the value that was there a cycle ago
-        seen = Signal()
+        number = Signal(len(rules) + 1, init=1)  # of the rule at hand, as one bit
+        right = Signal(len(rules))  # which rules fit the low bits of the value of a cycle ago
+        small = Signal()  # it had no bits beyond those of any bound
+        seen = Signal()  # it was a field's
+        m.d.comb += [self.done.eq(number[-1]), self.fields.want.eq(~self.done)]
         m.d.sync += [
             right.eq(Cat(rule for _, rule, _ in rules)),
+            small.eq((value[low:] == 0) | number[0]),
             seen.eq(self.fields.valid & ~self.done),
             self.error.eq(ErrorCode.NONE),
         ]
-        m.d.comb += [self.done.eq(number == len(rules)), self.fields.want.eq(~self.done)]
         for i, (fixed, _, code) in enumerate(rules):
-            with m.If(number == i):
+            with m.If(number[i]):
                 m.d.comb += self.fields.fixed.eq(fixed)
-            with m.If(seen & (number == i + 1) & ~right[i]):
+            with m.If(seen & number[i + 1] & ~(right[i] & small)):
                 m.d.sync += self.error.eq(code)
         with m.If(self.fields.valid & ~self.done):
-            m.d.sync += [number.eq(number + 1), self.tables.eq(self.segments), self.segments.eq(value)]
+            m.d.sync += [number.eq(number << 1), self.tables.eq(self.segments), self.segments.eq(value)]
         return m

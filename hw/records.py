@@ -12,7 +12,7 @@ __all__ = ["Records"]
 
 
 class Records(wiring.Component):
-    """The segments of the stream, read without latency.
+    """The segments of the stream, read with a cycle's latency.
 
     Parameters
     ----------
@@ -42,7 +42,8 @@ class Records(wiring.Component):
         m.submodules.memory = store = memory.Memory(
             shape=record_layout(self._config), depth=len(segment_numbers(self._config)), init=self._records)
         read = store.read_port(domain="comb")
-        m.d.comb += [read.addr.eq(self.address), self.record.eq(read.data)]
+        m.d.comb += read.addr.eq(self.address)
+        m.d.sync += self.record.eq(read.data)
         if self._config.table_style is TableStyle.RAM:
             write = store.write_port()
             m.d.comb += [

@@ -18,7 +18,7 @@ __all__ = ["Ring"]
 
 def _work_layout(config):
     """What a lane may do in its turn: ``allowed``: there is a part of a beat to work on; ``final``: it is the last of
-    the segment; ``need``: the weights that it must have, or, once it is known what it has, the ``room`` that there is
+    the segment, ``need``: the weights that it must then have, or, once it is known what it has, the ``room`` that there is
     (less 1), or ``spent``; ``starting``: the start state is to be read."""
     return data.StructLayout({
         "allowed": 1, "final": 1, "need": range(config.vector + 1), "room": range(config.vector), "spent": 1,
@@ -111,7 +111,7 @@ class Ring(wiring.Component):
             self.lookup.table.eq(announced.table),
             work.allowed.eq(self.running & (lane.part != announced.parts)),
             work.final.eq(announced.ended & ((lane.part + 1)[:len(lane.part)] == announced.parts)),
-            work.need.eq(Mux(work.final, announced.need, config.vector)),
+            work.need.eq(announced.need),
             work.raw_bits.eq(announced.raw_bits),
             work.starting.eq(self.starting),
             work.turn.eq(self.turn),
@@ -124,7 +124,8 @@ class Ring(wiring.Component):
         work = delay(m, work, early, "work")
         fill = delay(m, lane.fill, early, "fill")
         known = Signal.like(work)
-        m.d.comb += [known.eq(work), known.room.eq(work.need - fill - 1), known.spent.eq(work.need <= fill)]
+        need = Mux(work.final, work.need, self._config.vector)
+        m.d.comb += [known.eq(work), known.room.eq(need - fill - 1), known.spent.eq(need <= fill)]
         return delay(m, known, self._config.entry_latency - early, "known")
 
     def _watch(self, m, lane):

@@ -14,7 +14,7 @@ __all__ = ["SegmentSequencer"]
 class SegmentSequencer(wiring.Component):
     """Announces the beats of a segment, up to D before the oldest one that has not been handed out.
 
-    Throughput: one beat per cycle. Latency: the rings see a beat of a segment four cycles after ``load``. A segment is
+    Throughput: one beat per cycle. Latency: the rings see a beat of a segment five cycles after ``load``. A segment is
     loaded when the one before has been handed out.
 
     Members
@@ -26,7 +26,7 @@ class SegmentSequencer(wiring.Component):
     address : Out
         Number of the record that comes next.
     record : In(`record_layout`)
-        That record, in the same cycle.
+        That record, a cycle later.
     segments : In
         Number of segments of the stream.
     turn : In(range(C))
@@ -64,14 +64,23 @@ class SegmentSequencer(wiring.Component):
         rest = Signal(WEIGHTS_BITS)  # weights of the segment that have not been announced
         table, raw_bits = Signal(table_numbers(config)), Signal(range(config.raw_bits + 1))
         beats = Signal(data.StructLayout({"parts": part_numbers(config), "ended": 1}))
-        last = Signal()
+        last, next_last = Signal(), Signal()  # the beat to announce is the segment's last; or the one after it is
         room = Signal()
+        announce = Signal()
+        ahead = Signal.like(beats.parts)
+        beat = config.beat_weights
         m.d.comb += [
-            last.eq(rest <= config.beat_weights),
-            room.eq((beats.parts - self.retired)[:len(beats.parts)] != config.queue),
+            announce.eq(active & room),
+            ahead.eq(beats.parts - self.retired),
         ]
-        with m.If(active & room):
-            m.d.sync += [beats.parts.eq(beats.parts + 1), rest.eq(rest - config.beat_weights)]
+        m.d.sync += room.eq((ahead != config.queue) & ~(announce & (ahead == config.queue - 1)))
+        with m.If(announce):
+            m.d.sync += [
+                beats.parts.eq(beats.parts + 1),
+                rest.eq(rest - beat),
+                last.eq(next_last),
+                next_last.eq(rest <= 3 * beat),
+            ]
             with m.If(last):
                 m.d.sync += [active.eq(0), beats.ended.eq(1), self.left.eq(rest)]
         with m.If(self.load):
@@ -79,6 +88,8 @@ class SegmentSequencer(wiring.Component):
                 active.eq(1),
                 beats.ended.eq(0),
                 rest.eq(self.record.weights),
+                last.eq(self.record.weights <= beat),
+                next_last.eq(self.record.weights <= 2 * beat),
                 table.eq(self.record.table),
                 raw_bits.eq(self.record.raw_bits),
                 self.address.eq(self.address + 1),

@@ -73,12 +73,14 @@ class Step(wiring.Component):
         m = Module()
         vector, runs = self._config.vector, self._config.max_run > self._config.vector
         found = Signal(data.StructLayout({
-            "token": 1, "complete": 1, "exact": 1, "final": 1, "long": 1,
+            "allowed": 1, "token": 1, "spent": 1, "reaches": 1, "exact": 1, "final": 1, "long": 1,
             "fill": range(vector), "position": range(vector), "over": range(self._config.max_run)}))
         over = self.run - self.room  # if it reaches beyond the part
         m.d.comb += [
+            found.allowed.eq(self.allowed),
             found.token.eq(self.allowed & self.token & ~self.spent),
-            found.complete.eq(self.allowed & (self.spent | (self.token & (self.run >= self.room)))),
+            found.spent.eq(self.spent),
+            found.reaches.eq(self.run >= self.room),
             found.exact.eq(self.run == self.room),
             found.final.eq(self.final),
             found.fill.eq(self.fill),
@@ -95,18 +97,18 @@ class Step(wiring.Component):
         over = Signal()  # it goes on in the next part
         long = Signal()  # and fills it
         m.d.comb += [
-            over.eq(found.token & found.complete & ~found.exact & ~found.final),
+            over.eq(found.token & found.reaches & ~found.exact & ~found.final),
             long.eq(over & found.long),
             self.placed.eq(found.token),
-            self.complete.eq(found.complete),
+            self.complete.eq((found.allowed & found.spent) | (found.token & found.reaches)),
             self.position.eq(found.position),
-            self.here.eq(found.token & (~found.complete | found.exact)),
+            self.here.eq(found.token & (~found.reaches | found.exact)),
             self.beyond.eq(over & ~long),
-            self.cut.eq(found.complete & ~found.exact & found.final),
+            self.cut.eq(found.reaches & ~found.exact & found.final),
             self.filled.eq(Mux(found.token, self._modulo(found.position + 1), found.fill)),
             self.rest.eq(Mux(long, found.over, 0)),
         ]
-        with m.If((found.complete & found.final) | long):
+        with m.If((self.complete & found.final) | long):
             m.d.comb += self.filled.eq(0)
 
     def _modulo(self, value):

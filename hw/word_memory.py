@@ -85,26 +85,18 @@ class WordMemory(wiring.Component):
                 enough.eq((high.data.lap == self.following_lap) | ((low.data.lap == self.lap) & fits)),
             ]
             parts = low.data.bits, high.data.bits
-        cuts = (0, 1) if self._config.entry_latency == 1 else (1, 1)
-        upper_read, *parts = (delay(m, value, cuts[0], name) for value, name in (
-            (Cat(upper), "upper"), (parts[0], "low_read"), (parts[1], "high_read")))
         m.d.comb += [
-            first.eq(Mux(upper_read, parts[1], parts[0])),
-            second.eq(Mux(upper_read, parts[0], parts[1])),
+            first.eq(Mux(upper, parts[1], parts[0])),
+            second.eq(Mux(upper, parts[0], parts[1])),
+            self.enough.eq(delay(m, enough, config.entry_latency, "enough")),
         ]
         shift = self.pointer[:(width - 1).bit_length()]
-        self._shift(m, first, second, delay(m, shift, cuts[0], "shift"), cuts[1])
-        m.d.comb += self.enough.eq(delay(m, enough, self._config.entry_latency, "enough"))
+        window = Signal.like(self.window)
+        m.d.comb += [
+            window.eq(delay(m, Cat(first, second), 1, "pair") >> delay(m, shift, 1, "shift")),
+            self.window.eq(delay(m, window, config.entry_latency - 1, "window")),
+        ]
         return m
-
-    def _shift(self, m, first, second, shift, cut):
-        """The window out of two neighbours; with one cycle only, the register is before the shifter."""
-        if self._config.entry_latency == 1:
-            pair = delay(m, Cat(first, second), cut, "pair")
-            m.d.comb += self.window.eq(pair >> delay(m, shift, cut, "shift_of_pair"))
-        else:
-            window = Signal.like(self.window)
-            m.d.comb += [window.eq(Cat(first, second) >> shift), self.window.eq(delay(m, window, cut, "window"))]
 
     def _memory(self, m, name, shape, place, value):
         """One memory with its write port; returns the read port."""

@@ -17,7 +17,7 @@ def write_layout(width: int, depth: int) -> data.StructLayout:
 
 
 class BlockMemory(wiring.Component):
-    """A memory in block RAM, read through an output register. Each family has a subclass; `block_memory` makes one.
+    """A memory in block RAM, read through an output register. Each family has its own; `block_memory` makes one.
 
     Latency: the address given in cycle t yields data in cycle t + 2, on every port and in every cycle. A word written
     in cycle t may be read (its address given) from cycle t + 1 on. Undefined are: what port 0 reads in a cycle with a
@@ -60,7 +60,7 @@ class BlockMemory(wiring.Component):
 
     @classmethod
     def check(cls, width: int, depth: int, init=(), ports: int = 1) -> None:
-        """Raise `ConfigError` if there can be no such memory. First, for Amaranth warns of parts left unused."""
+        """Raise `ConfigError` if there can be no such memory. Before it is made, as Amaranth warns of unused parts."""
         if width < 1:
             raise ConfigError(f"width of a block memory must be at least 1, not {width!r}")
         if not 2 <= depth <= cls.MAX_DEPTH:
