@@ -6,7 +6,7 @@ from enum import Enum
 from .errors import ConfigError
 
 __all__ = ["Config", "OutputMode", "TableMemory", "TableStyle", "MAX_LANES", "MAX_VECTOR", "MAX_TABLE_LOG", "MAX_RUN",
-           "MAX_RAW_BITS", "MAX_BINS", "REQUEST_QUEUE", "WORD_BITS"]
+           "MAX_RAW_BITS", "MAX_BINS", "REQUEST_QUEUE", "WORD_BITS", "ANNOUNCEMENT_CYCLES"]
 
 MAX_LANES = 64
 MAX_VECTOR = 8
@@ -18,6 +18,7 @@ MAX_RING = 16
 LEAST_BLOCK_RING = 3
 QUEUES = (2, 4, 8, 16)
 WORD_BITS = (8, 16, 32, 64, 128)
+ANNOUNCEMENT_CYCLES = 4  #: until the decoder's rings see a beat that the sequencer has announced
 REQUEST_QUEUE = 4  #: requests for words that wait in the decoder's word distribution, besides the one being served
 
 
@@ -80,8 +81,12 @@ class Config:
         What the tables are made of. No part of the stream.
     output : OutputMode
         Dense weights or tokens. No part of the stream.
-    queue : int
-        D, the beats that a lane may work ahead of the oldest one not handed out: 2, 4, 8 or 16. No part of the stream.
+    queue : int or None
+        D, the beats that a lane may work ahead of the oldest one not handed out: 2, 4, 8 or 16; ``None`` takes 16 / C,
+        4 at least. No part of the stream.
+    count_bits : int
+        Bits of the numbers of weights in a segment and of words in a span that a decoder has room for, 8 to 32. No part
+        of the stream.
 
     Raises
     ------
@@ -103,7 +108,8 @@ class Config:
     ring: int = 1
     table_memory: TableMemory = TableMemory.LOGIC
     output: OutputMode = OutputMode.DENSE
-    queue: int = 4
+    queue: int | None = None
+    count_bits: int = 32
 
     def __post_init__(self):
         _whole("lanes", self.lanes, 1, MAX_LANES)
@@ -133,17 +139,23 @@ class Config:
 
     def _check_ring(self):
         _whole("ring", self.ring, 1, MAX_RING)
+        _whole("count bits", self.count_bits, 8, 32)
         if self.lanes % self.ring:
             raise ConfigError(f"ring must divide the {self.lanes} lanes, not be {self.ring}")
         if self.table_memory is TableMemory.BLOCK and self.ring < LEAST_BLOCK_RING:
             raise ConfigError(f"ring must be at least {LEAST_BLOCK_RING} for tables in block RAM, not {self.ring}")
-        if self.queue not in QUEUES or isinstance(self.queue, bool):
+        if self.queue is not None and self.queue not in QUEUES or isinstance(self.queue, bool):
             raise ConfigError(f"queue must be one of {', '.join(map(str, QUEUES))}, not {self.queue!r}")
 
     @property
     def rings(self) -> int:
         """G, the number of rings: N / C. Lane l is in ring ``l % G``, and takes turn ``l // G`` in it."""
         return self.lanes // self.ring
+
+    @property
+    def parts_ahead(self) -> int:
+        """D: ``queue``, or what ``None`` stands for."""
+        return self.queue or max(4, 1 << (16 // self.ring).bit_length() - 1)
 
     @property
     def entry_latency(self) -> int:

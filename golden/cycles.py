@@ -9,7 +9,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from itertools import accumulate
 
-from .config import REQUEST_QUEUE, Config
+from .config import ANNOUNCEMENT_CYCLES, REQUEST_QUEUE, Config
 from .header import header_bytes
 from .header_time import header_program
 from .patterns import ALWAYS
@@ -82,7 +82,7 @@ def simulate(stream: Stream, config: Config | None = None, source=ALWAYS, sink=A
     transfers = size // (stream.config.word_bits // 8)
     feed = _Source(source, start, transfers, timing.inputs)
     _read_header(header_program(stream, config.table_style), stream.config.word_bits // 4, feed, timing)
-    timing.end = max(timing.end, config.ring * config.queue)  # the sweep after a reset
+    timing.end = max(timing.end, config.ring * config.parts_ahead)  # the sweep after a reset
     output = _Output(sink, timing)
     for (first, last), words, lanes in zip(stream.spans, stream.words, trace(stream)):
         _Span(config, stream.segments[first:last], len(words), lanes, output).run(feed, timing)
@@ -253,19 +253,21 @@ class _Head:
 
 
 class _Sequencer:
-    """Announces beats: a number that rises to the end of each segment, and is seen two cycles later."""
+    """Announces beats: a number that rises to the end of each segment, and is seen some cycles later."""
 
     def __init__(self, beats, queue):
         self.queue = queue
         self.beats = iter(beats)
         self.end = sum(beats)  # number after the span's last beat
         self.last = next(self.beats)  # number after the segment's last beat
-        self.parts = self.before = self.told = 0
+        self.parts = self.told = 0
+        self.telling = deque([0] * (ANNOUNCEMENT_CYCLES - 1))
         self.retired = 0  # as of a cycle ago
 
     def step(self, retired, loading):
         """One cycle; ``loading``: the next segment is to be gone on with from the next cycle on."""
-        self.told, self.before = self.before, self.parts
+        self.telling.append(self.parts)
+        self.told = self.telling.popleft()
         if self.parts < self.last and self.parts - self.retired < self.queue:
             self.parts += 1
         self.retired = retired
@@ -283,7 +285,7 @@ class _Span:
         beats = [-(-segment.weights // config.beat_weights) for segment in segments]
         self.ends = {end: segment.weights - (count - 1) * config.beat_weights
                      for end, count, segment in zip(accumulate(beats), beats, segments)}
-        self.sequencer = _Sequencer(beats, config.queue)
+        self.sequencer = _Sequencer(beats, config.parts_ahead)
         self.words_left = words
         self.coming = None  # the lane whose word is in the register
         self.order = None  # the lane whose word is the next

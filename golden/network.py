@@ -3,7 +3,7 @@
 import numpy as np
 
 from .codec import MAX_WEIGHTS, decode, encode
-from .container import Directory, pack, unpack
+from .container import Directory, pack, stream_bytes, unpack
 from .errors import InputError
 from .plan import plan
 from .stream import Stream
@@ -19,7 +19,7 @@ def encode_stream(tensors, **options) -> tuple[Stream, Directory]:
     tensors : dict of str to ndarray
         Arrays of integers within -127..127, which are coded, and of floats, which go raw.
     **options
-        Those of `golden.plan.plan`.
+        Those of `golden.plan.plan`. With a search the stream is never larger than without one of the same table log.
 
     Returns
     -------
@@ -38,15 +38,25 @@ def encode_stream(tensors, **options) -> tuple[Stream, Directory]:
         if tensor.dtype.kind not in "iuf":
             raise InputError(f"{name} must be an array of integers or floats, not of {tensor.dtype}")
         (raw if tensor.dtype.kind == "f" else coded)[name] = tensor
-    chosen = plan(coded, **options)
     directory = Directory(tuple((name, tensor.shape) for name, tensor in coded.items()), raw)
+    chosen = plan(coded, **options)
+    stream = _coded(chosen, coded, directory)
+    if options.get("search_rounds"):
+        # What a search gains on a small network can be less than what the lanes' last words happen to hold.
+        plain = plan(coded, **{**options, "search_rounds": 0, "table_log": chosen.config.table_log, "progress": False})
+        stream = min(_coded(plain, coded, directory), stream, key=lambda each: len(stream_bytes(each)))
+    return stream, directory
+
+
+def _coded(chosen, coded, directory):
+    """The stream of the coded tensors by a plan."""
     sizes = [segment.weights for segment in chosen.segments]
     weights = []
     for tensor, (first, last) in zip(coded.values(), directory.segments(sizes)):
         bounds = np.cumsum(sizes[first:last])[:-1]
         weights += np.split(tensor.astype(np.int8).reshape(-1), bounds) if last > first else []
-    words = encode(chosen.config, chosen.tables, chosen.segments, weights)
-    return Stream(chosen.config, chosen.tables, chosen.segments, words), directory
+    return Stream(chosen.config, chosen.tables, chosen.segments,
+                  encode(chosen.config, chosen.tables, chosen.segments, weights))
 
 
 def encode_network(tensors, **options) -> bytes:

@@ -64,7 +64,7 @@ class Control(wiring.Component):
             "fresh": Out(1),
             "begin": Out(1),
             "sweeping": Out(1, init=1),
-            "place": Out(range(config.ring * config.queue)),
+            "place": Out(range(config.ring * config.parts_ahead)),
             "turn": Out(range(config.ring)),
             "loading": Out(1),
             "starting": Out(1),
@@ -80,6 +80,7 @@ class Control(wiring.Component):
         with m.If(problem == ErrorCode.NONE):
             m.d.sync += problem.eq(self.header_error.as_value() | self.rejected.as_value())
         ended, swallows = self._input(m, problem)
+        self._start = Signal()  # the first turn begins in the next cycle
         self._count(m)
         with m.FSM():
             self._header(m, problem)
@@ -92,7 +93,7 @@ class Control(wiring.Component):
 
         Returns the signals that say that the last transfer of the stream has come, and that transfers are of no use.
         """
-        transfer = Signal.like(self.transfers.payload)
+        transfer = Signal.like(self.transfers.payload, reset_less=True)
         full, ended, swallows = Signal(), Signal(), Signal()
         wanted = self.header_words.ready | self.span_words.ready
         used = wanted | swallows
@@ -111,11 +112,13 @@ class Control(wiring.Component):
         """The sweep after a reset, and the turns."""
         config = self._config
         with m.If(self.sweeping):
-            m.d.sync += [self.place.eq(self.place + 1), self.sweeping.eq(self.place != config.ring * config.queue - 1)]
-        with m.If((self.starting | self.running) & (self.turn != config.ring - 1)):
+            m.d.sync += [self.place.eq(self.place + 1), self.sweeping.eq(self.place != config.ring * config.parts_ahead - 1)]
+        with m.If(self._start | ((self.starting | self.running) & (self.turn == config.ring - 1))):
+            m.d.sync += self.turn.eq(0)
+        with m.Elif(self.starting | self.running):
             m.d.sync += self.turn.eq(self.turn + 1)
         with m.Else():
-            m.d.sync += self.turn.eq(0)
+            m.d.sync += self.turn.eq(config.ring - 1)  # so that who counts ahead is right from the first turn on
 
     def _fail(self, m, problem):
         with m.If(problem != ErrorCode.NONE):
@@ -140,6 +143,7 @@ class Control(wiring.Component):
             m.d.sync += self.begin.eq(0)
             m.d.comb += self.loading.eq(1)
             with m.If(~self.begin & ~self.preloading):
+                m.d.comb += self._start.eq(1)
                 m.d.sync += self.starting.eq(1)
                 m.next = "START"
             self._fail(m, problem)

@@ -6,7 +6,7 @@ __all__ = ["delay"]
 
 
 def delay(m, value, cycles: int, name: str = "delayed"):
-    """The value as it was so many cycles ago.
+    """The value as it was so many cycles ago. No reset clears the registers.
 
     Parameters
     ----------
@@ -19,7 +19,7 @@ def delay(m, value, cycles: int, name: str = "delayed"):
         Of the registers.
     """
     for number in range(cycles):
-        register = Signal.like(value, name=f"{name}_{number + 1}")
+        register = Signal.like(value, name=f"{name}_{number + 1}", reset_less=True)
         m.d.sync += register.eq(value)
         value = register
     return value

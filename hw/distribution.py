@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from golden.config import REQUEST_QUEUE, Config
 
-from .layouts import WEIGHTS_BITS, order_layout, request_layout, word_layout
+from .layouts import order_layout, request_layout, word_layout
 
 __all__ = ["WordDistribution"]
 
@@ -21,7 +21,7 @@ class WordDistribution(wiring.Component):
 
     Members
     -------
-    begin, words_stored, crc : In(1), In(32), In(32)
+    begin, words_stored, crc : In(1), In, In(32)
         Start on a span of so many words with this CRC-32.
     source : In(stream of W bits)
         The words.
@@ -43,7 +43,7 @@ class WordDistribution(wiring.Component):
         self._config = config
         super().__init__({
             "begin": In(1),
-            "words_stored": In(WEIGHTS_BITS),
+            "words_stored": In(config.count_bits),
             "crc": In(32),
             "source": In(stream.Signature(config.word_bits)),
             "requests": In(stream.Signature(request_layout(config))),
@@ -57,10 +57,10 @@ class WordDistribution(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        order = Signal(order_layout(self._config))  # for whom the next word is
+        order = Signal(order_layout(self._config), reset_less=True)  # for whom the next word is
         ordered = Signal()
         free, give = Signal(), Signal()
-        left = Signal(WEIGHTS_BITS)
+        left = Signal(self._config.count_bits, reset_less=True)
         m.d.comb += [
             self.hungry.eq(ordered & ~self.used),
             give.eq(ordered & (self.used | self.source.valid)),
@@ -83,7 +83,7 @@ class WordDistribution(wiring.Component):
 
     def _hand_out(self, m, give, order):
         """The register of the word, and for whom it is."""
-        word = Signal(word_layout(self._config))
+        word = Signal(word_layout(self._config), reset_less=True)
         for number, words in enumerate(self.words):
             enable = Signal(name=f"enable_{number}")
             m.d.sync += enable.eq(give & order.ring[number])
@@ -98,12 +98,14 @@ class WordDistribution(wiring.Component):
         """The CRC-32 of the words handed out."""
         check = CRC32_ISO_HDLC(data_width=self._config.word_bits).create()
         m.submodules.crc = ResetInserter(self.begin)(check)
-        expected = Signal(32)
+        expected = Signal(32, reset_less=True)
+        same = Signal(2, reset_less=True)
         m.d.comb += [
             check.data.eq(self.source.payload),
             check.valid.eq(self.source.valid & self.source.ready),
         ]
-        m.d.sync += self.fits.eq(check.crc == expected)
+        m.d.sync += same.eq(Cat(check.crc[:16] == expected[:16], check.crc[16:] == expected[16:]))
+        m.d.comb += self.fits.eq(same.all())
         with m.If(self.begin):
             m.d.sync += expected.eq(self.crc)
 

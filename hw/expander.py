@@ -21,6 +21,8 @@ class Expander(wiring.Component):
     -------
     token : In(`token_layout`)
         The token of the lane whose turn it is; each lane has its turn every C cycles.
+    clear : In(1)
+        Empty the parts, in C cycles.
     weights : Out(V signed)
         The part at hand, with this token's value.
     """
@@ -28,13 +30,17 @@ class Expander(wiring.Component):
     def __init__(self, config: Config):
         self._config = config
         self._part = data.ArrayLayout(signed(config.weight_bits), config.vector)
-        super().__init__({"token": In(token_layout(config)), "weights": Out(self._part)})
+        super().__init__({"token": In(token_layout(config)), "clear": In(1), "weights": Out(self._part)})
 
     def elaborate(self, platform):
         m = Module()
         token = self.token
         kept = Signal(self._part)  # what the lane's part holds after this turn
-        part = delay(m, kept, self._config.ring, "part")
+        after = Signal(self._part, reset_less=True)
+        part = delay(m, after, self._config.ring - 1, "part")
+        m.d.sync += after.eq(kept)
+        with m.If(self.clear):
+            m.d.sync += after.eq(0)
         for slot in range(self._config.vector):
             before = part[slot]
             m.d.comb += [

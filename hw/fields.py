@@ -35,17 +35,19 @@ class NibbleReader(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         per_word = self._config.word_bits // 4
-        word = Signal(self._config.word_bits)
-        left = Signal(range(per_word + 1))
+        word = Signal(self._config.word_bits, reset_less=True)
+        left = Signal(per_word)  # the nibbles that are left, as a run of ones
         m.d.comb += [
-            self.source.ready.eq((left == 0) & self.nibbles.ready),
-            self.nibbles.valid.eq(left != 0),
+            self.source.ready.eq(~left[0] & self.nibbles.ready),
+            self.nibbles.valid.eq(left[0]),
             self.nibbles.payload.eq(word[:4]),
         ]
-        with m.If(self.source.valid & self.source.ready):
-            m.d.sync += [word.eq(self.source.payload), left.eq(per_word)]
-        with m.Elif(self.nibbles.valid & self.nibbles.ready):
-            m.d.sync += [word.eq(word >> 4), left.eq(left - 1)]
+        with m.If(~left[0]):
+            m.d.sync += word.eq(self.source.payload)
+            with m.If(self.source.valid & self.nibbles.ready):
+                m.d.sync += left.eq(~0)
+        with m.Elif(self.nibbles.ready):
+            m.d.sync += [word.eq(word >> 4), left.eq(left >> 1)]
         return m
 
 

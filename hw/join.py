@@ -13,8 +13,8 @@ __all__ = ["Join"]
 
 
 def _head_layout(config):
-    """The parts of one turn with what is to be known of them: ``shown``: they have weights, ``last``: the segment's last
-    ones; ``held``: they wait for the check; ``end``: the turn is the segment's last; ``asks``: for words."""
+    """The parts of one turn with what is to be known of them: ``shown``: they have weights, ``last``: the segment's
+    last ones; ``held``: they wait for the check; ``end``: the turn is the segment's last; ``asks``: for words."""
     return data.StructLayout({
         "parts": data.ArrayLayout(part_layout(config), config.rings),
         "turn": range(config.ring),
@@ -38,8 +38,9 @@ class Join(wiring.Component):
         The parts wanted: whose, and of which beat.
     parts, there : In(`part_layout`).array(G), In(G)
         These parts, and which of them are there.
-    ended, announced, left : In
-        Whether the segment's last beat has been announced, the number after it, and its weights.
+    ended, announced, last_turn, left : In
+        Whether the segment's last beat has been announced, the number after it, the turn of its last weights, and how
+        many there are in that turn.
     last_of_span : In(1)
         The segment is the span's last.
     beats : Out(stream of `beat_layout`)
@@ -65,7 +66,8 @@ class Join(wiring.Component):
             "there": In(config.rings),
             "ended": In(1),
             "announced": In(part_numbers(config)),
-            "left": In(range(config.beat_weights + 1)),
+            "last_turn": In(range(config.ring)),
+            "left": In(range(config.transfer_weights + 1)),
             "last_of_span": In(1),
             "beats": Out(stream.Signature(beat_layout(config))),
             "segment_end": Out(1),
@@ -82,7 +84,7 @@ class Join(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config = self._config
-        head = Signal(_head_layout(config))
+        head = Signal(_head_layout(config), reset_less=True)
         holds = Signal()  # there is a head
         free = Signal()  # the next can become the head
         move = Signal()  # the head goes on
@@ -100,39 +102,24 @@ class Join(wiring.Component):
             m.d.sync += self.turn.eq(self.turn + 1)
             with m.If(self.turn == config.ring - 1):
                 m.d.sync += [self.turn.eq(0), self.number.eq(self.number + 1)]
-        last_turn, keep = self._last_turn(m)
+        keep = Signal(config.transfer_weights, reset_less=True)  # known long before the last transfer of a segment
+        m.d.sync += keep.eq(Cat(self.left > j for j in range(config.transfer_weights)))
         with m.If(free):
-            self._fetch(m, head, last_turn)
+            self._fetch(m, head)
         if config.output is OutputMode.DENSE:
             self._transfer(m, head, move, keep)
         self._ask(m, head, move)
         m.d.sync += [self.segment_end.eq(move & head.end), self.span_end.eq(move & head.end & self.last_of_span)]
         return m
 
-    def _last_turn(self, m):
-        """Of a segment's last beat, the turn of its last weights, and which weights there are in it. Known in time,
-        for no part of that beat is complete before."""
-        config = self._config
-        last_turn = Signal(range(config.ring))
-        keep = Signal(config.transfer_weights)
-        for turn in range(config.ring):
-            with m.If(self.left > turn * config.transfer_weights):
-                m.d.sync += last_turn.eq(turn)
-        with m.Switch(last_turn):
-            for turn in range(config.ring):
-                with m.Case(turn):
-                    first = turn * config.transfer_weights
-                    m.d.sync += keep.eq(Cat(self.left > first + j for j in range(config.transfer_weights)))
-        return last_turn, keep
-
-    def _fetch(self, m, head, last_turn):
+    def _fetch(self, m, head):
         """The parts wanted become the head, with what is to be known of their beat."""
         final = self.ended & ((self.number + 1)[:len(self.number)] == self.announced)
-        last = final & (self.turn == last_turn)
+        last = final & (self.turn == self.last_turn)
         asks = Cat(part.asked != 0 for part in self.parts).any()
         m.d.sync += [
             head.turn.eq(self.turn),
-            head.shown.eq(~final | (self.turn <= last_turn)),
+            head.shown.eq(~final | (self.turn <= self.last_turn)),
             head.last.eq(last),
             head.held.eq(last & self.last_of_span),
             head.end.eq(final & (self.turn == self._config.ring - 1)),
@@ -144,15 +131,17 @@ class Join(wiring.Component):
     def _transfer(self, m, head, move, keep):
         """The output registers. Turns of a last beat in which there are no weights are no transfers."""
         config, beats = self._config, self.beats
+        beat = Signal(beat_layout(config), reset_less=True)
+        m.d.comb += beats.payload.eq(beat)
         with m.If(move):
             m.d.sync += [
                 beats.valid.eq(head.shown),
-                beats.payload.last.eq(head.last),
-                beats.payload.keep.eq(Mux(head.last, keep, ~0)),
+                beat.last.eq(head.last),
+                beat.keep.eq(Mux(head.last, keep, ~0)),
             ]
             for ring, part in enumerate(head.parts):
                 for slot in range(config.vector):
-                    m.d.sync += beats.payload.weights[ring * config.vector + slot].eq(part.weights[slot])
+                    m.d.sync += beat.weights[ring * config.vector + slot].eq(part.weights[slot])
         with m.Elif(beats.ready):
             m.d.sync += beats.valid.eq(0)
 

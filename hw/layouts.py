@@ -7,9 +7,8 @@ from golden.config import Config, OutputMode
 
 __all__ = ["announcement_layout", "beat_layout", "entry_layout", "lane_layout", "lookup_layout", "nibble_stream",
            "order_layout", "part_layout", "part_numbers", "record_layout", "record_write_layout", "request_layout",
-           "segment_numbers", "sparse_layout", "table_numbers", "table_write_layout", "token_layout", "transfer_layout", "word_layout"]
-
-WEIGHTS_BITS = 32  #: of a segment's number of weights, and of a span's number of words
+           "segment_numbers", "sparse_layout", "table_numbers", "table_write_layout", "token_layout", "transfer_layout",
+           "word_layout"]
 
 
 def table_numbers(config: Config) -> range:
@@ -68,7 +67,7 @@ def lane_layout(config: Config):
 
 def part_numbers(config: Config) -> range:
     """Numbers of parts and beats: two laps of the part queue, so that their order can be told."""
-    return range(2 * config.queue)
+    return range(2 * config.parts_ahead)
 
 
 def word_layout(config: Config):
@@ -164,11 +163,11 @@ def order_layout(config: Config):
 def record_layout(config: Config):
     """A segment as the sequencer reads it; ``words`` and ``crc`` are those of the span, where it restarts."""
     return data.StructLayout({
-        "weights": WEIGHTS_BITS,
+        "weights": config.count_bits,
         "table": table_numbers(config),
         "raw_bits": range(config.raw_bits + 1),
         "restart": 1,
-        "words": WEIGHTS_BITS,
+        "words": config.count_bits,
         "crc": 32,
     })
 

@@ -20,8 +20,8 @@ def _members(config: Config) -> dict:
 
     ``fields``: the fields of the header; ``tables``, ``segments``: how many there are; ``crc``, ``odd``: of the header
     so far, its CRC-32 and whether it has an odd number of nibbles; ``sealed``: the next field is the CRC itself;
-    ``table_write``, ``record_write``: what is to be stored; ``done``: the header is right; ``error``: it is not, a cycle
-    late and in one cycle.
+    ``table_write``, ``record_write``: what is to be stored; ``done``: the header is right; ``error``: it is not, a
+    cycle late and in one cycle.
     """
     return {
         "fields": Out(field_port()),
@@ -39,7 +39,7 @@ def _members(config: Config) -> dict:
 
 def _seal(m, loader):
     """The last states of both: the header's CRC-32, the comparison, then done."""
-    same = Signal()
+    same = Signal(reset_less=True)
     m.d.sync += same.eq(loader.fields.value == loader.crc)
     with m.State("CRC"):
         m.d.comb += [loader.sealed.eq(1), loader.fields.fixed.eq(8), loader.fields.want.eq(1)]
@@ -77,7 +77,7 @@ class RomLoader(wiring.Component):
         m = Module()
         blocks, rest = divmod(self._nibbles, 8)
         count = Signal(range(blocks + 1))
-        known = Signal()
+        known = Signal(reset_less=True)
         m.d.sync += [self.error.eq(ErrorCode.NONE), known.eq(self.crc == self._crc)]
         with m.FSM(init="BLOCKS" if blocks else "REST"):
             with m.State("BLOCKS"):

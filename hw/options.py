@@ -22,8 +22,8 @@ def add_decoder_options(parser) -> None:
         help="what the tables are made of: logic, or block RAM (default: %(default)s)")
     add("--ring", type=int, metavar="C", help="lanes that take turns in one ring, a divisor of the lanes (default: 1 "
         f"for tables in logic; in block RAM the first divisor of {', '.join(map(str, BLOCK_RINGS[:3]))} to {MAX_RING})")
-    add("--queue", type=int, default=Config.queue, metavar="D", help="beats that a lane may work ahead: one of "
-        f"{', '.join(map(str, QUEUES))} (default: %(default)s)")
+    add("--queue", type=int, metavar="D", help="beats that a lane may work ahead: one of "
+        f"{', '.join(map(str, QUEUES))} (default: 16 / C, at least 4)")
     add("--output-mode", choices=[mode.value for mode in OutputMode], default=OutputMode.DENSE.value,
         help="all weights in order, or tokens as they come (default: %(default)s)")
 

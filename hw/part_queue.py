@@ -40,7 +40,7 @@ class PartQueue(wiring.Component):
             "number": In(part_numbers(config)),
             "part": In(part_layout(config)),
             "sweep": In(1),
-            "place": In(range(config.ring * config.queue)),
+            "place": In(range(config.ring * config.parts_ahead)),
             "read_turn": In(range(config.ring)),
             "read_number": In(part_numbers(config)),
             "shown": Out(part_layout(config)),
@@ -51,7 +51,7 @@ class PartQueue(wiring.Component):
         m = Module()
         config = self._config
         m.submodules.memory = store = memory.Memory(
-            shape=part_layout(config), depth=config.ring * config.queue, init=[])
+            shape=part_layout(config), depth=config.ring * config.parts_ahead, init=[])
         write, read = store.write_port(), store.read_port(domain="comb")
         m.d.comb += [
             write.en.eq(self.write | self.sweep),

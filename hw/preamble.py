@@ -1,6 +1,6 @@
 """The first fields of the header: is this a stream for this decoder?"""
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
@@ -25,7 +25,7 @@ class Preamble(wiring.Component):
     done : Out(1)
         All fields have been read.
     error : Out(ErrorCode)
-        What is wrong with the field at hand, two cycles late.
+        What is wrong with the field at hand, three cycles late.
     """
 
     def __init__(self, config: Config):
@@ -66,20 +66,22 @@ class Preamble(wiring.Component):
             (0, (value != 0) & at_most(config.max_segments), ErrorCode.CAPACITY),
         ]
         number = Signal(len(rules) + 1, init=1)  # of the rule at hand, as one bit
-        right = Signal(len(rules))  # which rules fit the low bits of the value of a cycle ago
-        small = Signal()  # it had no bits beyond those of any bound
+        right = Signal(len(rules), reset_less=True)  # which rules fit the low bits of the value of a cycle ago
+        small = Signal(reset_less=True)  # it had no bits beyond those of any bound
         seen = Signal()  # it was a field's
+        wrong = Signal(len(rules))  # which field of two cycles ago broke its rule
         m.d.comb += [self.done.eq(number[-1]), self.fields.want.eq(~self.done)]
         m.d.sync += [
             right.eq(Cat(rule for _, rule, _ in rules)),
             small.eq((value[low:] == 0) | number[0]),
             seen.eq(self.fields.valid & ~self.done),
+            wrong.eq(Mux(seen, number[1:] & ~(right & small.replicate(len(rules))), 0)),
             self.error.eq(ErrorCode.NONE),
         ]
         for i, (fixed, _, code) in enumerate(rules):
             with m.If(number[i]):
                 m.d.comb += self.fields.fixed.eq(fixed)
-            with m.If(seen & number[i + 1] & ~(right[i] & small)):
+            with m.If(wrong[i]):
                 m.d.sync += self.error.eq(code)
         with m.If(self.fields.valid & ~self.done):
             m.d.sync += [number.eq(number << 1), self.tables.eq(self.segments), self.segments.eq(value)]

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from golden.config import Config, TableStyle
 
+from .delay import delay
 from .layouts import record_layout, record_write_layout, segment_numbers
 
 __all__ = ["Records"]
@@ -43,7 +44,7 @@ class Records(wiring.Component):
             shape=record_layout(self._config), depth=len(segment_numbers(self._config)), init=self._records)
         read = store.read_port(domain="comb")
         m.d.comb += read.addr.eq(self.address)
-        m.d.sync += self.record.eq(read.data)
+        m.d.comb += self.record.eq(delay(m, read.data, 1, "record"))
         if self._config.table_style is TableStyle.RAM:
             write = store.write_port()
             m.d.comb += [

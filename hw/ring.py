@@ -18,8 +18,8 @@ __all__ = ["Ring"]
 
 def _work_layout(config):
     """What a lane may do in its turn: ``allowed``: there is a part of a beat to work on; ``final``: it is the last of
-    the segment, ``need``: the weights that it must then have, or, once it is known what it has, the ``room`` that there is
-    (less 1), or ``spent``; ``starting``: the start state is to be read."""
+    the segment, ``need``: the weights that it must then have, or, once it is known what it has, the ``room`` that there
+    is (less 1), or ``spent``; ``starting``: the start state is to be read."""
     return data.StructLayout({
         "allowed": 1, "final": 1, "need": range(config.vector + 1), "room": range(config.vector), "spent": 1,
         "raw_bits": range(config.raw_bits + 1), "starting": 1, "turn": range(config.ring)})
@@ -59,9 +59,9 @@ class Ring(wiring.Component):
         Whose turn begins.
     announced : In(`announcement_layout`)
         The beats to work on, as of the lane whose turn begins.
-    clear, loading, starting, running : In(1)
-        Forget all words; a span is being loaded: read from its first bit; the lane whose turn begins is to read its
-        start state, or may work.
+    sweeping, clear, loading, starting, running : In(1)
+        Begin with part 0, as after a reset; forget all words; a span is being loaded: read from its first bit; the lane
+        whose turn begins is to read its start state, or may work.
     lookup, entry : Out(`lookup_layout`), In(`entry_layout`)
         The symbol table.
     token : Out(`token_layout`)
@@ -76,6 +76,7 @@ class Ring(wiring.Component):
             "words": In(word_layout(config)),
             "turn": In(range(config.ring)),
             "announced": In(announcement_layout(config)),
+            "sweeping": In(1),
             "clear": In(1),
             "loading": In(1),
             "starting": In(1),
@@ -201,7 +202,8 @@ class Ring(wiring.Component):
 
     def _finish(self, m, lane, found, step, following, after):
         """The lane after its step, and the step as others see it."""
-        config, token = self._config, self.token
+        config = self._config
+        token = Signal.like(self.token, reset_less=True)
         taken, used = Signal(), Signal()  # an entry is taken; with it a word is used up
         asked = Signal.like(lane.asked)
         m.d.comb += [
@@ -222,6 +224,8 @@ class Ring(wiring.Component):
             m.d.comb += after.rest.length.eq(0)
         with m.Elif(step.placed):
             m.d.comb += [after.rest.length.eq(step.rest), after.rest.value.eq(found.value)]
+        with m.If(self.sweeping):
+            m.d.comb += after.part.eq(0)
         with m.If(self.loading):
             m.d.comb += [after[name].eq(0) for name in ("pointer", "word", "lap", "fill", "asked", "rest")]
         m.d.sync += [
@@ -237,3 +241,4 @@ class Ring(wiring.Component):
             token.value.eq(Mux(step.cut, 0, found.value)),
             token.over.eq(step.complete & found.final),
         ]
+        m.d.comb += self.token.eq(token)

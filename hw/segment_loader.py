@@ -29,7 +29,7 @@ class SegmentLoader(wiring.Component):
     done : Out(1)
         The record is there, in one cycle.
     error : Out(ErrorCode)
-        SEGMENT, in one cycle; the loader must then be cleared.
+        SEGMENT or CAPACITY, in one cycle; the loader must then be cleared.
     """
 
     def __init__(self, config: Config):
@@ -67,9 +67,14 @@ class SegmentLoader(wiring.Component):
             with m.If(~unless):
                 m.d.comb += self.error.eq(ErrorCode.SEGMENT)
 
+        def fits():
+            with m.If(value[config.count_bits:] != 0):
+                m.d.comb += self.error.eq(ErrorCode.CAPACITY)
+
         with m.FSM():
             with m.State("WEIGHTS"), field():
                 m.d.sync += record.weights.eq(value)
+                fits()
                 m.next = "TABLE"
                 fail(value != 0)
             with m.State("TABLE"), field():
@@ -81,6 +86,7 @@ class SegmentLoader(wiring.Component):
                 fail((value[1:] < self.tables) & (value[0] | started))
             with m.State("WORDS"), field():
                 m.d.sync += record.words.eq(value)
+                fits()
                 m.next = "CRC"
             with m.State("CRC"), field(fixed=8):
                 m.d.sync += record.crc.eq(value)

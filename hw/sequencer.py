@@ -4,9 +4,9 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.config import Config
+from golden.config import ANNOUNCEMENT_CYCLES, Config
 
-from .layouts import WEIGHTS_BITS, announcement_layout, part_numbers, record_layout, table_numbers
+from .layouts import announcement_layout, part_numbers, record_layout, table_numbers
 
 __all__ = ["SegmentSequencer"]
 
@@ -14,7 +14,7 @@ __all__ = ["SegmentSequencer"]
 class SegmentSequencer(wiring.Component):
     """Announces the beats of a segment, up to D before the oldest one that has not been handed out.
 
-    Throughput: one beat per cycle. Latency: the rings see a beat of a segment five cycles after ``load``. A segment is
+    Throughput: one beat per cycle. Latency: the rings see a beat of a segment seven cycles after ``load``. A segment is
     loaded when the one before has been handed out.
 
     Members
@@ -35,8 +35,8 @@ class SegmentSequencer(wiring.Component):
         Number of the oldest beat that has not been handed out.
     announced : Out(`announcement_layout`).array(G)
         For each ring, as of the lane whose turn begins.
-    left : Out
-        Weights of the last beat announced, if it is the last of its segment.
+    last_turn, left : Out
+        Of the segment's last beat, once it is told: the turn of its last weights, and how many there are in that turn.
     last_of_span, last_of_stream : Out(1)
         The segment is the last.
     """
@@ -52,7 +52,8 @@ class SegmentSequencer(wiring.Component):
             "turn": In(range(config.ring)),
             "retired": In(part_numbers(config)),
             "announced": Out(announcement_layout(config)).array(config.rings),
-            "left": Out(range(config.beat_weights + 1)),
+            "last_turn": Out(range(config.ring)),
+            "left": Out(range(config.transfer_weights + 1)),
             "last_of_span": Out(1),
             "last_of_stream": Out(1),
         })
@@ -61,9 +62,10 @@ class SegmentSequencer(wiring.Component):
         m = Module()
         config = self._config
         active = Signal()
-        rest = Signal(WEIGHTS_BITS)  # weights of the segment that have not been announced
+        rest = Signal(config.count_bits, reset_less=True)  # weights of the segment that have not been announced
         table, raw_bits = Signal(table_numbers(config)), Signal(range(config.raw_bits + 1))
         beats = Signal(data.StructLayout({"parts": part_numbers(config), "ended": 1}))
+        last_left = Signal(range(config.beat_weights + 1), reset_less=True)  # weights of the last beat
         last, next_last = Signal(), Signal()  # the beat to announce is the segment's last; or the one after it is
         room = Signal()
         announce = Signal()
@@ -73,7 +75,7 @@ class SegmentSequencer(wiring.Component):
             announce.eq(active & room),
             ahead.eq(beats.parts - self.retired),
         ]
-        m.d.sync += room.eq((ahead != config.queue) & ~(announce & (ahead == config.queue - 1)))
+        m.d.sync += room.eq((ahead != config.parts_ahead) & ~(announce & (ahead == config.parts_ahead - 1)))
         with m.If(announce):
             m.d.sync += [
                 beats.parts.eq(beats.parts + 1),
@@ -82,7 +84,7 @@ class SegmentSequencer(wiring.Component):
                 next_last.eq(rest <= 3 * beat),
             ]
             with m.If(last):
-                m.d.sync += [active.eq(0), beats.ended.eq(1), self.left.eq(rest)]
+                m.d.sync += [active.eq(0), beats.ended.eq(1), last_left.eq(rest)]
         with m.If(self.load):
             m.d.sync += [
                 active.eq(1),
@@ -100,28 +102,22 @@ class SegmentSequencer(wiring.Component):
             self.last_of_stream.eq(self.address == self.segments),
             self.last_of_span.eq((self.address == self.segments) | self.record.restart),
         ]
-        self._tell(m, beats, table, raw_bits)
+        self._tell(m, beats, last_left, table, raw_bits)
         return m
 
-    def _tell(self, m, beats, table, raw_bits):
-        """Hand the announcement on, in two cycles, with what each lane owns of the segment's last beat."""
+    def _tell(self, m, beats, last_left, table, raw_bits):
+        """Hand the announcement on, in some cycles, with what each lane owns of the segment's last beat."""
         config = self._config
-        before = Signal.like(beats)
-        told = Signal.like(beats)
-        m.d.sync += [before.eq(beats), told.eq(before)]
-        with m.If(self.load):
-            m.d.sync += [before.ended.eq(0), told.ended.eq(0)]
-        per_turn = config.transfer_weights
-        in_turn = Signal(range(per_turn + 1))  # weights of the last beat in the turn after the next
-        with m.Switch(self.turn):
-            for turn in range(config.ring):
-                with m.Case(turn):
-                    first = (turn + 2) % config.ring * per_turn
-                    left = Mux(self.left > first, self.left - first, 0)
-                    m.d.sync += in_turn.eq(Mux(left > per_turn, per_turn, left))
+        told = beats
+        for cycle in range(ANNOUNCEMENT_CYCLES):
+            before, told = told, Signal.like(beats, name=f"told_{cycle}")
+            m.d.sync += told.eq(before)
+            with m.If(self.load):
+                m.d.sync += told.ended.eq(0)
+        in_turn = self._in_turn(m, last_left)
         for ring, announced in enumerate(self.announced):
             first = ring * config.vector
-            need = Signal(range(config.vector + 1), name=f"need_{ring}")
+            need = Signal(range(config.vector + 1), name=f"need_{ring}", reset_less=True)
             left = Mux(in_turn > first, in_turn - first, 0)
             m.d.sync += need.eq(Mux(left > config.vector, config.vector, left))
             m.d.comb += [
@@ -131,3 +127,29 @@ class SegmentSequencer(wiring.Component):
                 announced.table.eq(table),
                 announced.raw_bits.eq(raw_bits),
             ]
+
+    def _in_turn(self, m, last_left):
+        """Weights of the last beat in the turn after this one: all, or what is left, or none."""
+        config = self._config
+        per_turn = config.transfer_weights
+        last_turn = Signal(range(config.ring), reset_less=True)
+        left = Signal(range(per_turn + 1), reset_less=True)
+        for turn in range(config.ring):
+            with m.If(last_left > turn * per_turn):
+                m.d.sync += last_turn.eq(turn)
+        with m.Switch(last_turn):
+            for turn in range(config.ring):
+                with m.Case(turn):
+                    m.d.sync += left.eq(last_left - turn * per_turn)
+        m.d.comb += [self.last_turn.eq(last_turn), self.left.eq(left)]
+        coming = Signal(range(config.ring), reset_less=True)  # the turn in two cycles
+        with m.Switch(self.turn):
+            for turn in range(config.ring):
+                with m.Case(turn):
+                    m.d.sync += coming.eq((turn + 3) % config.ring)
+        in_turn = Signal(range(per_turn + 1), reset_less=True)
+        if config.ring == 1:
+            m.d.sync += in_turn.eq(left)
+        else:
+            m.d.sync += in_turn.eq(Mux(coming == last_turn, left, Mux(coming < last_turn, per_turn, 0)))
+        return in_turn

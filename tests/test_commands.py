@@ -67,7 +67,7 @@ def test_there_and_back(folder, tmp_path):
 def test_options_of_encode(folder, tmp_path):
     done = command("encode", folder / "q.npz", "-o", tmp_path / "net.tsy", "--lanes", 4, "--vector", 2,
                    "--word-bits", 64, "--preload", 3, "--table-log", 8, "--max-run", 2, "--raw-bits", "auto",
-                   "--search", 1, "--restart-every", 512, "--json")
+                   "--search", 1, "--restart-every", 512, "--own-tables", "--json")
     assert done.returncode == 0, done
     figures = json.loads(done.stdout)
     stream, _ = unpack((tmp_path / "net.tsy").read_bytes())

@@ -197,7 +197,7 @@ async def to_the_end(ctx, dut, config):
 
 
 @pytest.mark.parametrize("ring", [1, 3])
-@pytest.mark.parametrize("used, fits, at_zero", product((0, 1), repeat=3))
+@pytest.mark.parametrize("used, fits, at_zero", list(product((0, 1), repeat=3)))
 def test_check(used, fits, at_zero, ring):
     """The last transfer waits until all is at rest; it is not offered if something is wrong."""
     config = Config(lanes=6, word_bits=8, ring=ring)

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 
@@ -5,9 +7,13 @@ from golden.codec import encode
 from golden.config import Config
 from golden.errors import ConfigError, InputError
 from golden.plan import cut, plan
+from golden.share import CYCLE_BITS, Group
 from golden.stream import Segment
+from golden.table import Alphabet
 from golden.tune import record_bits
-from golden.zeropoint import quantize_tensor
+
+from .sources import laplacian as source_weights
+from .sources import real_network
 
 
 def laplacian(seed, count, scale, half):
@@ -31,15 +37,10 @@ def coded_bits(planned, tensors):
     return sum(span.size for span in words) * planned.config.word_bits
 
 
-def network(shared_data, name, bins):
-    with np.load(shared_data / f"{name}.npz") as arrays:
-        return {key: quantize_tensor(arrays[key], bins).q for key in arrays.files if key.endswith("weight")}
-
-
 @pytest.mark.parametrize("name, bins, percent_of_words, percent_of_all", [
-    ("resnet8", 3, 0.3, 0.4), ("resnet8", 7, 0.25, 0.35), ("resnet8", 15, 0.25, 0.35), ("kws", 15, 0.7, 1.1)])
+    ("resnet8", 3, 0.3, 0.4), ("resnet8", 7, 0.25, 0.35), ("resnet8", 15, 0.25, 0.35), ("kws", 15, 0.6, 1.0)])
 def test_real_networks_cost_little_over_their_entropy(shared_data, name, bins, percent_of_words, percent_of_all):
-    tensors = network(shared_data, name, bins)
+    tensors = real_network(shared_data, name, bins)
     planned = plan(tensors)
     least = entropy(tensors)
     words = coded_bits(planned, tensors)
@@ -47,6 +48,23 @@ def test_real_networks_cost_little_over_their_entropy(shared_data, name, bins, p
     assert words + tables == pytest.approx(planned.bits, rel=0.001)
     assert 100 * (words / least - 1) < percent_of_words
     assert 100 * ((words + tables) / least - 1) < percent_of_all
+
+
+@pytest.mark.parametrize("bins, table_log, percent", [(3, 6, 0.3), (7, 8, 0.2), (15, 8, 0.2)])
+@pytest.mark.parametrize("name, options", [
+    ("resnet8", {}), ("kws", {"own_tables": True, "word_bits": 16, "raw_bits": 0})])
+def test_real_networks_reach_the_targets(shared_data, name, options, bins, table_log, percent):
+    tensors = real_network(shared_data, name, bins)
+    planned = plan(tensors, table_log=table_log, search_rounds=20, **options)
+    assert 100 * (coded_bits(planned, tensors) / entropy(tensors) - 1) < percent
+
+
+@pytest.mark.parametrize("bins, bits, table_log, vector, percent", [
+    (3, 0.6, 6, 8, 0.3), (3, 1.0, 6, 1, 0.3), (7, 1.5, 8, 1, 0.2), (15, 3.0, 8, 1, 0.2)])
+def test_sources_reach_the_targets(bins, bits, table_log, vector, percent):
+    tensors = {"a": source_weights(bins, bits, 400000)}
+    planned = plan(tensors, table_log=table_log, vector=vector, search_rounds=10, restart_every=0)
+    assert 100 * (coded_bits(planned, tensors) / entropy(tensors) - 1) < percent
 
 
 @pytest.mark.parametrize("half", [31, 127])
@@ -68,8 +86,10 @@ def test_table_log_is_chosen_by_size():
     small = plan({"a": laplacian(3, 2000, 2.0, 7)})
     large = plan({"a": laplacian(3, 500000, 2.0, 7)})
     assert small.config.table_log < large.config.table_log
-    each = [plan({"a": laplacian(3, 500000, 2.0, 7)}, table_log=log).bits for log in (7, 8, 9, 10)]
-    assert large.bits == min(each)
+    each = {log: plan({"a": laplacian(3, 500000, 2.0, 7)}, table_log=log).bits for log in range(5, 11)}
+    assert large.config.table_log == next(log for log in each if each[log] <= 1.0005 * min(each.values()))
+    assert large.bits == each[large.config.table_log]
+    assert plan({"a": source_weights(3, 1.0, 3000)}).config.table_log == 5
     assert plan({"a": laplacian(3, 500000, 2.0, 7)}, table_log_limit=5).config.table_log == 5
 
 
@@ -93,7 +113,37 @@ def test_long_runs_and_speed():
     assert planned.config.max_run == 8
     assert coded_bits(planned, sparse) < 1.08 * entropy(sparse)
     assert plan(sparse, vector=4).config.max_run == 4
-    assert plan({"a": laplacian(4, 50000, 2.0, 7)}, vector=8).config.max_run == 1
+    assert plan({"a": laplacian(4, 50000, 3.0, 7)}, vector=8).config.max_run == 1
+
+
+@pytest.mark.parametrize("bits, table_log, vector, max_run", [
+    (0.6, 6, 8, 8), (0.6, 6, 4, 4), (0.6, 6, 2, 2), (1.0, 6, 8, 8), (0.4, 6, 8, 16), (0.1, 7, 8, 8), (1.0, 6, 1, 1)])
+def test_max_run_by_speed_and_size(bits, table_log, vector, max_run):
+    weights = {"a": source_weights(3, bits, 200000)}
+    planned = plan(weights, table_log=table_log, vector=vector)
+    assert planned.config.max_run == max_run
+    each = [plan(weights, table_log=table_log, vector=vector, max_run=m).bits for m in (1, 2, 4, 8, 16)]
+    assert planned.bits in each
+    assert planned.bits <= min(each) + CYCLE_BITS * 200000
+
+
+def test_cycles_of_tokens():
+    """A token of n weights takes ceil(n / V) cycles."""
+    alphabet = Alphabet(1, 0, 8)
+    frequencies = np.arange(1, alphabet.size + 1)
+    group = Group((0,), 1, 0, {(0, 8): frequencies}, (0, 8))
+    for vector in range(1, 9):
+        assert group.cycles(vector) == sum(f * math.ceil((run + 1) / vector)
+                                           for f, (run, _) in zip(frequencies, alphabet.tokens))
+
+
+def test_own_tables_make_smaller_words():
+    tensors = {f"layer{i}": laplacian(i, 3000, 1.2 + i / 10, 7) for i in range(5)}
+    shared, own = (plan(tensors, table_log=8, own_tables=own) for own in (False, True))
+    assert [segment.table for segment in own.segments] == [0, 1, 2, 3, 4]
+    assert len(shared.tables) < 5
+    assert shared.bits < own.bits
+    assert coded_bits(own, tensors) < coded_bits(shared, tensors)
 
 
 @pytest.mark.parametrize("request_, expected", [

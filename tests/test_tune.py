@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from golden.errors import ConfigError
-from golden.rate import rates
+from golden.rate import forecast, rates, settled
+from golden.search import spreads
 from golden.table import Alphabet, Table, spread
 from golden.tokens import token_lengths
 from golden.tune import (
@@ -20,38 +21,7 @@ from golden.tune import (
     spread_tuned,
 )
 
-
-def laplacian(bins, bits):
-    """Probabilities of a Laplacian rounded to the bins, with the scale at which their entropy is ``bits``."""
-    values = np.arange(bins) - bins // 2
-    low, high = 0.05, 50.0
-    for _ in range(60):
-        scale = (low + high) / 2
-        edges = np.append(values - 0.5, values[-1] + 0.5)
-        below = np.where(edges < 0, np.exp(-np.abs(edges) / scale) / 2, 1 - np.exp(-np.abs(edges) / scale) / 2)
-        p = np.diff(below) / np.diff(below).sum()
-        low, high = (scale, high) if -(p @ np.log2(p)) < bits else (low, scale)
-    return p
-
-
-def token_probabilities(p, alphabet):
-    """Of the tokens of long sequences of independent weights."""
-    zero = p[alphabet.half]
-    return np.array([zero ** run * p[alphabet.half + value] for run, value in alphabet.tokens])
-
-
-def source(bins, bits, max_run):
-    """The alphabet, its token probabilities and their entropy; the weights' entropy is checked on the way."""
-    alphabet = Alphabet(bins // 2, 0, max_run)
-    q = token_probabilities(laplacian(bins, bits), alphabet)
-    entropy = coding_cost(q, q)
-    assert entropy / (q @ token_lengths(alphabet)) == pytest.approx(bits, abs=1e-6)
-    return alphabet, q, entropy
-
-
-def tuned_table(alphabet, table_log, q):
-    counts = normalize(q, table_log)
-    return Table(alphabet, table_log, counts, tuple(spread_tuned(counts, q)))
+from .sources import laplacian_probabilities, source, tuned_table
 
 
 def greedy(frequencies, table_log):
@@ -102,8 +72,8 @@ def test_normalize_at_its_limits():
 def test_tuned_spread_keeps_the_counts_and_is_pinned():
     # Visits p ln((y + 1) / y): 1.82 1.54 1.34 1.18 1.05 (y = 5..9), 1.62 1.15 (y = 2, 3), 1.39 (y = 1).
     assert spread_tuned((5, 2, 1), (10, 4, 2)) == [0, 1, 0, 2, 0, 0, 1, 0]
-    counts = normalize(laplacian(15, 3.0), 8)
-    assert np.bincount(spread_tuned(counts, laplacian(15, 3.0))).tolist() == list(counts)
+    counts = normalize(laplacian_probabilities(15, 3.0), 8)
+    assert np.bincount(spread_tuned(counts, laplacian_probabilities(15, 3.0))).tolist() == list(counts)
 
 
 def chain_by_the_book(table, p):
@@ -152,6 +122,59 @@ def test_rates_of_several_lists_are_those_of_each():
     assert together.tolist() == pytest.approx([exact_rate(t, q) for t in tables], rel=1e-12)
 
 
+def near(table, random, changes):
+    """Slots and counts of lists that each differ from a table's in an exchange or a slot that goes over."""
+    slots = np.repeat(np.array([table.slot_tokens]), changes, axis=0)
+    for slot_list in slots:
+        here, there = random.choice(len(slot_list), 2, replace=False)
+        slot_list[here], slot_list[there] = slot_list[there], random.choice(slot_list[[here, there]])
+    return slots, np.array([np.bincount(slot_list, minlength=len(table.counts)) for slot_list in slots])
+
+
+def test_settled_chain_has_rate_and_potential_of_the_encoders_chain():
+    alphabet, q, _ = source(3, 0.6, 4)
+    table = tuned_table(alphabet, 6, q)
+    p = q / q.sum()
+    chain = settled(np.array(table.slot_tokens), np.array(table.counts), p)
+    matrix, bits = chain_by_the_book(table, p)
+    assert matrix @ chain.state == pytest.approx(chain.state, abs=1e-11)
+    assert chain.rate == pytest.approx(exact_rate(table, q), rel=1e-11)
+    assert bits - chain.rate + chain.potential @ matrix == pytest.approx(chain.potential, abs=1e-9)
+
+
+def test_forecast_is_the_rate_of_near_lists():
+    random = np.random.default_rng(4)
+    alphabet, q, _ = source(7, 1.5, 1)
+    table = tuned_table(alphabet, 6, q)
+    chain = settled(np.array(table.slot_tokens), np.array(table.counts), q / q.sum())
+    slots, counts = near(table, random, 40)
+    slots, counts = slots[(counts > 0).all(axis=1)], counts[(counts > 0).all(axis=1)]
+    true = rates(slots, counts, q)
+    assert np.ptp(true) > 0.01
+    assert forecast(chain, slots, counts, q, 400) == pytest.approx(true, abs=1e-10)
+    assert forecast(chain, slots, counts, q, 12) == pytest.approx(true, abs=1e-3)
+    assert np.corrcoef(forecast(chain, slots, counts, q, 1), true)[0, 1] > 0.8
+    assert forecast(chain, chain.slots[None], chain.counts[None], q, 1) == pytest.approx(chain.rate, abs=1e-11)
+
+
+def test_spreads_of_several_counts_are_those_of_each():
+    random = np.random.default_rng(5)
+    counts = np.array([np.bincount(random.integers(0, random.integers(1, 9), 64), minlength=9) for _ in range(30)])
+    assert spreads(counts).tolist() == [spread(each) for each in counts.tolist()]
+
+
+@pytest.mark.parametrize("bins, bits, table_log, max_run, percent", [
+    (3, 0.4, 6, 1, 0.3), (3, 0.4, 6, 4, 0.3), (3, 0.4, 6, 6, 0.3), (3, 0.6, 6, 2, 0.3), (3, 0.6, 6, 8, 0.3),
+    (3, 1.0, 6, 1, 0.3), (3, 1.0, 6, 4, 0.3), (3, 1.0, 6, 8, 0.3), (7, 1.5, 8, 1, 0.2), (7, 1.5, 8, 3, 0.2),
+    (7, 2.0, 8, 1, 0.2), (7, 2.0, 8, 4, 0.2), (15, 3.0, 8, 1, 0.2), (15, 3.0, 8, 2, 0.2),
+    (3, 0.4, 7, 8, 0.1), (7, 1.0, 10, 1, 0.1), (15, 2.0, 10, 1, 0.2)])
+def test_search_reaches_the_targets(bins, bits, table_log, max_run, percent):
+    """By the exact rate; the last line holds what those sources need that R = 6 or R = 8 is too small for."""
+    alphabet, q, entropy = source(bins, bits, max_run)
+    found = search(Table(alphabet, table_log, normalize(q, table_log)), q, seed=0, rounds=10)
+    assert 0 < 100 * (exact_rate(found, q) / entropy - 1) < percent
+
+
 @pytest.mark.parametrize("bins, bits, table_log, max_run, per_token, percent", [
     (3, 0.4, 6, 8, 6.45, 0.31), (3, 0.6, 6, 8, 5.56, 0.15), (3, 0.6, 6, 4, 3.40, 0.10), (3, 1.0, 6, 4, 2.83, 0.05),
     (15, 3.0, 8, 1, 1.00, 0.02)])
@@ -198,6 +221,13 @@ def test_search_counts_lowers_the_rate_without_a_list():
     found = search_counts(plain, q, 20)
     assert found.slots is None
     assert exact_rate(found, q) < exact_rate(plain, q)
+
+
+def test_search_counts_goes_through_worse_counts():
+    alphabet, q, _ = source(15, 3.0, 2)
+    plain = Table(alphabet, 7, normalize(q, 7))
+    few, more, many = (exact_rate(search_counts(plain, q, rounds), q) for rounds in (4, 5, 20))
+    assert many < more == few < exact_rate(plain, q)
 
 
 def test_record_bits_count_every_nibble():
