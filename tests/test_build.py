@@ -65,7 +65,7 @@ def test_manifest(build):
     assert (manifest["top"], manifest["format_version"], manifest["target"]) == ("decoder", 1, None)
     config = Config.from_dict(manifest["config"])
     assert (config.lanes, config.table_log, config.table_style.value) == (2, stream.config.table_log, style)
-    assert (config.ring, config.table_memory.value, config.queue, config.output.value) == (1, "logic", 4, "dense")
+    assert (config.ring, config.table_memory.value, config.queue, config.output.value) == (1, "logic", None, "dense")
     assert {port["name"]: port["width"] for port in manifest["ports"]} == PORTS
     assert {port["name"] for port in manifest["ports"] if port["direction"] == "output"} == {
         "s_axis_tready", "m_axis_tdata", "m_axis_tkeep", "m_axis_tvalid", "m_axis_tlast", "busy", "done", "error"}
@@ -122,11 +122,11 @@ def test_embedded_network_and_text(tmp_path):
 
 @pytest.mark.parametrize("options, config, target, text", [
     (["--ring", "2", "--queue", "8", "--lanes", "4"], (4, 2, "logic", 8), None, "2 of 2, tables of style ROM in logic"),
-    (["--memory", "block", "--lanes", "6", "--tables", "ram"], (6, 3, "block", 4), None,
+    (["--memory", "block", "--lanes", "6", "--tables", "ram"], (6, 3, "block", None), None,
      "2 of 3, tables of style RAM in block RAM of any family"),
-    (["--memory", "block", "--target", "ecp5-25k-6"], (8, 4, "block", 4), "ecp5", "in block RAM of ecp5"),
-    (["--memory", "block", "--target", "ice40", "--ring", "8"], (8, 8, "block", 4), "ice40", "in block RAM of ice40"),
-    (["--memory", "block", "--target", "xilinx-7"], (8, 4, "block", 4), None, "in block RAM of any family"),
+    (["--memory", "block", "--target", "ecp5-25k-6"], (8, 4, "block", None), "ecp5", "in block RAM of ecp5"),
+    (["--memory", "block", "--target", "ice40", "--ring", "8"], (8, 8, "block", None), "ice40", "in block RAM of ice40"),
+    (["--memory", "block", "--target", "xilinx-7"], (8, 4, "block", None), None, "in block RAM of any family"),
 ])
 def test_rings_and_memories(options, config, target, text, tmp_path):
     """What is no part of the stream: in manifest, ports and text, and never in the stream."""

@@ -75,12 +75,15 @@ class Bench:
         """Announce beats, and show the parts wanted, as far as they have arrived."""
         ctx, dut, config = self.ctx, self.dut, self.config
         end, of_span = self.end
-        beats = min(self.place // config.ring + config.queue, end // config.ring)
+        beats = min(self.place // config.ring + config.parts_ahead, end // config.ring)
         ended = beats == end // config.ring
         self.announced = (self.announced or 0) + 1 if ended else 0
         ctx.set(dut.ended, ended)
-        ctx.set(dut.announced, beats % (2 * config.queue))
-        ctx.set(dut.left, (weights - 1) % config.beat_weights + 1 if ended else 0)
+        ctx.set(dut.announced, beats % (2 * config.parts_ahead))
+        if ended:
+            last_turn, left = divmod((weights - 1) % config.beat_weights, config.transfer_weights)
+            ctx.set(dut.last_turn, last_turn)
+            ctx.set(dut.left, left + 1)
         ctx.set(dut.last_of_span, of_span)
         possible = self.place < end and (not self.plan.final[self.place] or self.announced > LEAD)
         there = 0
@@ -98,7 +101,8 @@ class Bench:
         self.offer(weights)
         ctx.set(dut.beats.ready, self.random.random() >= self.stall)
         ctx.set(dut.requests.ready, self.random.random() >= self.pause)
-        at_rest = self.place == self.end[0]
+        last_turn = (weights - 1) % config.beat_weights // config.transfer_weights
+        at_rest = self.place > self.end[0] - config.ring + last_turn  # of the lanes, only empty parts are left
         self.rest = self.rest + 1 if at_rest and self.random.random() > 0.3 or self.rest else 0
         ctx.set(dut.resting, self.rest > 0)
         ctx.set(dut.idle, self.rest > 3)
@@ -109,7 +113,7 @@ class Bench:
             self.place += 1
             self.arrived.clear()
             assert (ctx.get(dut.turn), ctx.get(dut.number)) == (
-                self.place % config.ring, self.place // config.ring % (2 * config.queue))
+                self.place % config.ring, self.place // config.ring % (2 * config.parts_ahead))
 
     async def _watch(self):
         ctx, dut = self.ctx, self.dut
@@ -156,7 +160,8 @@ async def play(bench, segments):
 
 
 @pytest.mark.parametrize("late, stall, pause", [(0, 0, 0), (0.5, 0, 0), (0, 0.6, 0), (0.3, 0.3, 0.4)])
-@pytest.mark.parametrize("lanes, vector, ring, queue", [(1, 1, 1, 4), (3, 2, 1, 2), (4, 1, 4, 4), (6, 3, 3, 2), (8, 2, 2, 8)])
+@pytest.mark.parametrize("lanes, vector, ring, queue", [(1, 1, 1, 4), (3, 2, 1, 2), (4, 1, 4, 4), (6, 3, 3, 2),
+                                                        (8, 2, 2, 8)])
 def test_spans(lanes, vector, ring, queue, late, stall, pause):
     config = Config(lanes=lanes, vector=vector, word_bits=8, ring=ring, queue=queue)
     random = Random(f"{lanes} {late} {stall}")
@@ -183,7 +188,8 @@ async def to_the_end(ctx, dut, config):
     ctx.set(dut.beats.ready, 1)
     ctx.set(dut.ended, 1)
     ctx.set(dut.announced, 1)
-    ctx.set(dut.left, config.beat_weights)
+    ctx.set(dut.last_turn, config.ring - 1)
+    ctx.set(dut.left, config.transfer_weights)
     ctx.set(dut.last_of_span, 1)
     await ctx.tick().repeat(LEAD)
     ctx.set(dut.there, (1 << config.rings) - 1)

@@ -16,7 +16,7 @@ def random_part(random, config):
 
 async def sweep(ctx, dut, config):
     ctx.set(dut.sweep, 1)
-    for place in range(config.ring * config.queue):
+    for place in range(config.ring * config.parts_ahead):
         ctx.set(dut.place, place)
         await ctx.tick()
     ctx.set(dut.sweep, 0)
@@ -24,7 +24,7 @@ async def sweep(ctx, dut, config):
 
 async def play(ctx, dut, config, random, eager, count):
     """Write and read so many parts; ``eager``: how often a part is taken that is there."""
-    ring, queue = config.ring, config.queue
+    ring, queue = config.ring, config.parts_ahead
     written, turn, number = [[] for _ in range(ring)], 0, 0
     full = 0
     while number < count:

@@ -17,7 +17,7 @@ def random_segments(random, config):
     """Segments around the sizes where a beat is full, short of one, or has a lane without weights."""
     beat = config.beat_weights
     sizes = [1, beat - 1 or 1, beat, beat + 1, 2 * beat, 2 * beat + 1, *(random.randint(1, 6 * beat) for _ in range(6)),
-             (config.queue + 3) * beat]
+             (config.parts_ahead + 3) * beat]
     random.shuffle(sizes)
     return [Segment(size, random.randrange(TABLES), number == 0 or random.random() < 0.3)
             for number, size in enumerate(sizes)]
@@ -39,7 +39,7 @@ class Bench:
 
     def ahead(self):
         """Beats announced that have not been handed out."""
-        return (self.parts - self.retired) % (2 * self.config.queue)
+        return (self.parts - self.retired) % (2 * self.config.parts_ahead)
 
     async def tick(self):
         """The record shows a cycle after its address."""
@@ -61,7 +61,7 @@ class Bench:
     def check(self, segment, beats, done):
         """What shows in this cycle, of a segment of so many beats, of which ``done`` have been handed out."""
         config, ahead = self.config, self.ahead()
-        assert ahead <= min(config.queue, beats - done)
+        assert ahead <= min(config.parts_ahead, beats - done)
         counts = lane_counts(segment.weights, config.lanes, config.vector).tolist()
         for ring, port in enumerate(self.dut.announced):
             announced = as_ints(self.ctx.get(port))
@@ -79,7 +79,7 @@ class Bench:
         beats, done, waited, before = -(-segment.weights // config.beat_weights), 0, 0, None
         while done < beats:
             self.check(segment, beats, done)
-            possible = min(config.queue, beats - done)
+            possible = min(config.parts_ahead, beats - done)
             waited = waited + 1 if self.ahead() < possible and before == (self.parts, done) else 0
             before = self.parts, done
             assert waited < PATIENCE, "a beat could have been announced"
@@ -87,10 +87,11 @@ class Bench:
                 ended = self.ctx.get(self.dut.announced[0].ended)
                 if done < beats - 1 or ended:
                     done += 1
-                    self.retired = (self.retired + 1) % (2 * config.queue)
+                    self.retired = (self.retired + 1) % (2 * config.parts_ahead)
                     self.ctx.set(self.dut.retired, self.retired)
             await self.tick()
-        assert self.ctx.get(self.dut.left) == segment.weights - (beats - 1) * config.beat_weights
+        last_turn, left = divmod((segment.weights - 1) % config.beat_weights, config.transfer_weights)
+        assert (self.ctx.get(self.dut.last_turn), self.ctx.get(self.dut.left)) == (last_turn, left + 1)
 
 
 @pytest.mark.parametrize("eager", [1, 0.3])
@@ -134,7 +135,7 @@ def test_large_segment(weights):
         while handed_out < 20:
             assert not any(ctx.get(announced.ended) for announced in dut.announced)
             if bench.ahead():
-                bench.retired = (bench.retired + 1) % (2 * config.queue)
+                bench.retired = (bench.retired + 1) % (2 * config.parts_ahead)
                 ctx.set(dut.retired, bench.retired)
                 handed_out += 1
             await bench.tick()
