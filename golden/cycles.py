@@ -294,7 +294,7 @@ class _Span:
         self.number = self.turn = 0  # of which beat and which turn the parts are wanted
         self.head = None
         self.loading = self.over = False  # a segment ended a cycle ago; the span did
-        self.settled = self.passed = self.idle = False
+        self.settled = self.passed = self.idle = self.quiet = False
         self.rested = deque([False] * config.ring, config.ring)
 
     def run(self, feed, timing):
@@ -326,7 +326,7 @@ class _Span:
                 self.sequencer.step(0, False)
             lane.level = self.config.preload
             lane.pointer = self.config.table_log
-        for _ in range(1 + self.config.ring):
+        for _ in range(2 + self.config.ring):
             cycle += 1
             timing.causes[self._aside(cycle)] += 1
             self.sequencer.step(0, False)
@@ -377,7 +377,7 @@ class _Span:
                 and self.output.free(cycle))
         self.passed = self.settled
         self.settled = held and all(self.rested) and self.idle
-        self.idle = not (self.order or self.pending or self.requests)
+        self.idle, self.quiet = self.quiet, not (self.order or self.pending or self.requests)
         self.loading = self.over = False
         if move and head.end:
             self.over = self.number == self.sequencer.end

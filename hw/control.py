@@ -15,7 +15,7 @@ __all__ = ["Control"]
 class Control(wiring.Component):
     """Leads a stream through the decoder.
 
-    Time: two cycles to begin a span, a cycle after its preload, and C for the start states; a transfer goes through a
+    Time: two cycles to begin a span, two after its preload, and C for the start states; a transfer goes through a
     register. After a reset the part queues
     are swept, C D cycles, before the first span begins; a header takes longer as a rule.
 
@@ -143,10 +143,12 @@ class Control(wiring.Component):
             m.d.sync += self.begin.eq(0)
             m.d.comb += self.loading.eq(1)
             with m.If(~self.begin & ~self.preloading):
-                m.d.comb += self._start.eq(1)
-                m.d.sync += self.starting.eq(1)
-                m.next = "START"
+                m.next = "READY"
             self._fail(m, problem)
+        with m.State("READY"):
+            m.d.comb += self._start.eq(1)
+            m.d.sync += self.starting.eq(1)
+            m.next = "START"
         with m.State("START"), m.If(self.turn == self._config.ring - 1):
             m.d.sync += [self.starting.eq(0), self.running.eq(1)]
             m.next = "RUN"

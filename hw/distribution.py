@@ -1,13 +1,13 @@
 """Word distribution: one sequence of words, each to the lane whose turn it is."""
 
-from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, fifo, stream, wiring
-from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
 from amaranth.lib.wiring import In, Out
 
 from golden.config import REQUEST_QUEUE, Config
 
 from .layouts import order_layout, request_layout, word_layout
+from .words_crc import WordsCrc
 
 __all__ = ["WordDistribution"]
 
@@ -32,11 +32,11 @@ class WordDistribution(wiring.Component):
     preloading : Out(1)
         Whether the preload is under way.
     idle : Out(1)
-        Whether all words asked for had been handed out a cycle ago.
+        Whether all words asked for had been handed out two cycles ago.
     hungry : Out(1)
         Whether a word of ``source`` is needed now.
     used, fits : Out(1)
-        Whether all words of the span have been handed out, and whether their CRC-32 was the one expected a cycle ago.
+        Whether all words of the span have been handed out, and whether their CRC-32 was the one expected.
     """
 
     def __init__(self, config: Config):
@@ -61,6 +61,7 @@ class WordDistribution(wiring.Component):
         ordered = Signal()
         free, give = Signal(), Signal()
         left = Signal(self._config.count_bits, reset_less=True)
+        last = Signal(reset_less=True)  # one word is left
         m.d.comb += [
             self.hungry.eq(ordered & ~self.used),
             give.eq(ordered & (self.used | self.source.valid)),
@@ -68,16 +69,21 @@ class WordDistribution(wiring.Component):
             self.source.ready.eq(self.hungry),
         ]
         with m.If(give & ~self.used):
-            m.d.sync += [left.eq(left - 1), self.used.eq(left == 1)]
+            m.d.sync += [left.eq(left - 1), last.eq(left == 2), self.used.eq(last)]
         with m.If(self.begin):
-            m.d.sync += [left.eq(self.words_stored), self.used.eq(self.words_stored == 0)]
+            m.d.sync += [
+                left.eq(self.words_stored),
+                last.eq(self.words_stored == 1),
+                self.used.eq(self.words_stored == 0),
+            ]
         self._check(m)
         filling, first = self._preload(m, free)
         asked, next_order = self._serve(m, free)
         with m.If(free):
             m.d.sync += [ordered.eq(filling | asked), order.eq(Mux(filling, first, next_order))]
         m.d.comb += self.preloading.eq(filling | ordered)
-        m.d.sync += self.idle.eq(~asked & ~ordered & ~self._queued)
+        quiet = Signal()
+        m.d.sync += [quiet.eq(~asked & ~ordered & ~self._queued), self.idle.eq(quiet)]
         self._hand_out(m, give, order)
         return m
 
@@ -96,11 +102,11 @@ class WordDistribution(wiring.Component):
 
     def _check(self, m):
         """The CRC-32 of the words handed out."""
-        check = CRC32_ISO_HDLC(data_width=self._config.word_bits).create()
-        m.submodules.crc = ResetInserter(self.begin)(check)
+        m.submodules.crc = check = WordsCrc(self._config)
         expected = Signal(32, reset_less=True)
         same = Signal(2, reset_less=True)
         m.d.comb += [
+            check.start.eq(self.begin),
             check.data.eq(self.source.payload),
             check.valid.eq(self.source.valid & self.source.ready),
         ]

@@ -1,0 +1,60 @@
+"""The CRC-32 of the words of a span, a word per cycle, with a loop that is short enough for the fastest clock."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.crc import Algorithm
+from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
+from amaranth.lib.wiring import In, Out
+
+from golden.config import Config
+
+__all__ = ["WordsCrc"]
+
+BITS = 32
+
+
+def _columns(word_bits: int) -> list[int]:
+    """What each bit of a word, exclusive-or the register, leaves in the register: the library's CRC of that bit."""
+    linear = Algorithm(crc_width=BITS, polynomial=CRC32_ISO_HDLC.polynomial, initial_crc=0, reflect_input=True,
+                       reflect_output=True, xor_output=0)(data_width=word_bits)
+    return [linear.compute([1 << bit]) for bit in range(word_bits)]
+
+
+class WordsCrc(wiring.Component):
+    """Takes a word in one cycle and goes through it in the next, while the next word comes.
+
+    So a bit of the register hangs on the bits of the register and one bit of the word, not on both of them through the
+    whole polynomial, as in `amaranth.lib.crc`, whose values these are.
+
+    Members
+    -------
+    start : In(1)
+        Begin anew.
+    valid, data : In(1), In(W)
+        A word, first byte lowest.
+    crc : Out(32)
+        The CRC-32 of all words but those of the last two cycles.
+    """
+
+    def __init__(self, config: Config):
+        self._word_bits = config.word_bits
+        super().__init__({"start": In(1), "valid": In(1), "data": In(config.word_bits), "crc": Out(BITS)})
+
+    def elaborate(self, platform):
+        m = Module()
+        bits = self._word_bits
+        columns = _columns(bits)
+        register = Signal(max(bits, BITS), init=(1 << BITS) - 1)  # with the word that has come last
+        pending = Signal()  # there is such a word
+        for place in range(len(register)):
+            gone_through = register[place + bits] if place + bits < len(register) else 0
+            for bit, column in enumerate(columns):
+                if place < BITS and column >> place & 1:
+                    gone_through ^= register[bit]
+            word = self.data[place] & self.valid if place < bits else 0
+            m.d.sync += register[place].eq(Mux(pending, gone_through, register[place]) ^ word)
+        m.d.sync += pending.eq(self.valid)
+        with m.If(self.start):
+            m.d.sync += [register.eq(register.init), pending.eq(0)]
+        m.d.comb += self.crc.eq(~register[:BITS])
+        return m
