@@ -125,7 +125,7 @@ def test_embedded_network_and_text(tmp_path):
     (["--memory", "block", "--lanes", "6", "--tables", "ram"], (6, 3, "block", None), None,
      "2 of 3, tables of style RAM in block RAM of any family"),
     (["--memory", "block", "--target", "ecp5-25k-6"], (8, 4, "block", None), "ecp5", "in block RAM of ecp5"),
-    (["--memory", "block", "--target", "ice40", "--ring", "8"], (8, 8, "block", None), "ice40", "in block RAM of ice40"),
+    (["--memory", "block", "--target", "ice40", "--ring", "8"], (8, 8, "block", None), "ice40", "block RAM of ice40"),
     (["--memory", "block", "--target", "xilinx-7"], (8, 4, "block", None), None, "in block RAM of any family"),
 ])
 def test_rings_and_memories(options, config, target, text, tmp_path):
