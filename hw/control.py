@@ -1,7 +1,7 @@
 """The decoder's phases: header, then span after span; where the input goes; how it all stops."""
 
-from amaranth.hdl import Module, Signal
-from amaranth.lib import stream, wiring
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.config import Config
@@ -10,6 +10,8 @@ from .errors import ErrorCode
 from .layouts import transfer_layout
 
 __all__ = ["Control"]
+
+PHASES = ("header", "begin", "preload", "ready", "start", "run", "drain", "drop", "fresh", "failed")
 
 
 class Control(wiring.Component):
@@ -76,99 +78,88 @@ class Control(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        problem = Signal(ErrorCode)  # what went wrong, a cycle ago
-        with m.If(problem == ErrorCode.NONE):
-            m.d.sync += problem.eq(self.header_error.as_value() | self.rejected.as_value())
-        ended, swallows = self._input(m, problem)
-        self._start = Signal()  # the first turn begins in the next cycle
+        bad, problem = self._problem(m)
+        ended = Signal()  # the last transfer of the stream has come
         self._count(m)
-        with m.FSM():
-            self._header(m, problem)
-            self._span(m, problem)
-            self._stop(m, ended, swallows)
+        phase = self._phases(m, ended, bad)
+        self._input(m, ended, phase.drop | phase.failed)
+        m.d.comb += [self.loading.eq(phase.begin | phase.preload), self.starting.eq(phase.start),
+                     self.running.eq(phase.run), self.fresh.eq(phase.fresh)]
+        with m.If(phase.header & self.header_words.valid):
+            m.d.sync += [self.busy.eq(1), self.done.eq(0)]
+        with m.If(phase.drain & self.drained):
+            m.d.sync += [self.busy.eq(0), self.done.eq(1)]
+        with m.If(bad):
+            m.d.sync += [self.busy.eq(0), self.error.eq(problem)]
         return m
 
-    def _input(self, m, problem):
-        """The register that every transfer goes through.
+    def _problem(self, m):
+        """The first thing that went wrong: whether there is one, and what it is, a cycle late."""
+        self._cut = Signal()  # a word is wanted, and the stream has ended
+        bad, problem = Signal(), Signal(ErrorCode)
+        with m.If(~bad):
+            m.d.sync += [
+                bad.eq((self.header_error != ErrorCode.NONE) | (self.rejected != ErrorCode.NONE) | self._cut),
+                problem.eq(self.header_error.as_value() | self.rejected.as_value()),
+            ]
+            with m.If(self._cut):
+                m.d.sync += problem.eq(ErrorCode.TRUNCATED)
+        return bad, problem
 
-        Returns the signals that say that the last transfer of the stream has come, and that transfers are of no use.
-        """
+    def _input(self, m, ended, drop):
+        """The register that every transfer goes through; ``drop``: transfers are of no use."""
         transfer = Signal.like(self.transfers.payload, reset_less=True)
-        full, ended, swallows = Signal(), Signal(), Signal()
+        full = Signal()
         wanted = self.header_words.ready | self.span_words.ready
-        used = wanted | swallows
+        used = wanted | drop
         for words in self.header_words, self.span_words:
             m.d.comb += [words.payload.eq(transfer.data), words.valid.eq(full)]
-        m.d.comb += self.transfers.ready.eq((~full | used) & ~ended)
+        m.d.comb += [self.transfers.ready.eq((~full | used) & ~ended), self._cut.eq(wanted & ended & ~full)]
         with m.If(self.transfers.valid & self.transfers.ready):
-            m.d.sync += [transfer.eq(self.transfers.payload), full.eq(1), ended.eq(self.transfers.payload.last)]
+            m.d.sync += [full.eq(1), ended.eq(self.transfers.payload.last)]
         with m.Elif(used):
             m.d.sync += full.eq(0)
-        with m.If(wanted & ended & ~full):
-            m.d.sync += problem.eq(ErrorCode.TRUNCATED)
-        return ended, swallows
+        with m.If(~full | used):
+            m.d.sync += transfer.eq(self.transfers.payload)
 
     def _count(self, m):
         """The sweep after a reset, and the turns."""
         config = self._config
+        last_place, last_turn = config.ring * config.parts_ahead - 1, config.ring - 1
         with m.If(self.sweeping):
-            m.d.sync += [self.place.eq(self.place + 1), self.sweeping.eq(self.place != config.ring * config.parts_ahead - 1)]
-        with m.If(self._start | ((self.starting | self.running) & (self.turn == config.ring - 1))):
-            m.d.sync += self.turn.eq(0)
-        with m.Elif(self.starting | self.running):
-            m.d.sync += self.turn.eq(self.turn + 1)
-        with m.Else():
-            m.d.sync += self.turn.eq(config.ring - 1)  # so that who counts ahead is right from the first turn on
+            m.d.sync += [self.place.eq(self.place + 1), self.sweeping.eq(self.place != last_place)]
+        self._last_turn = Signal(init=1)
+        self._ready = Signal()  # the first turn begins in the next cycle
+        going = self.starting | self.running
+        m.d.sync += [
+            self.turn.eq(Mux(self._ready | self._last_turn, 0, self.turn + 1)),
+            self._last_turn.eq(config.ring == 1),
+        ]
+        with m.If(~self._ready & ~going):
+            m.d.sync += self.turn.eq(last_turn)  # so that who counts ahead is right from the first turn on
+        with m.If((self._ready | going) if config.ring == 1 else (going & (self.turn == last_turn - 1))):
+            m.d.sync += self._last_turn.eq(1)
 
-    def _fail(self, m, problem):
-        with m.If(problem != ErrorCode.NONE):
-            m.d.sync += [self.error.eq(problem), self.busy.eq(0), self.running.eq(0)]
-            m.next = "FAILED"
-
-    def _header(self, m, problem):
-        with m.State("HEADER"):
-            with m.If(self.header_words.valid):
-                m.d.sync += [self.busy.eq(1), self.done.eq(0)]
-            with m.If(self.header_done):
-                m.next = "BEGIN"
-            self._fail(m, problem)
-
-    def _span(self, m, problem):
-        with m.State("BEGIN"):
-            with m.If(~self.sweeping):
-                m.d.sync += self.begin.eq(1)
-                m.next = "PRELOAD"
-            self._fail(m, problem)
-        with m.State("PRELOAD"):
-            m.d.sync += self.begin.eq(0)
-            m.d.comb += self.loading.eq(1)
-            with m.If(~self.begin & ~self.preloading):
-                m.next = "READY"
-            self._fail(m, problem)
-        with m.State("READY"):
-            m.d.comb += self._start.eq(1)
-            m.d.sync += self.starting.eq(1)
-            m.next = "START"
-        with m.State("START"), m.If(self.turn == self._config.ring - 1):
-            m.d.sync += [self.starting.eq(0), self.running.eq(1)]
-            m.next = "RUN"
-        with m.State("RUN"):
-            with m.If(self.span_end):
-                m.d.sync += self.running.eq(0)
-                m.next = "BEGIN"
-                with m.If(self.stream_end):
-                    m.next = "DRAIN"
-            self._fail(m, problem)
-
-    def _stop(self, m, ended, swallows):
-        with m.State("DRAIN"), m.If(self.drained):
-            m.d.sync += [self.done.eq(1), self.busy.eq(0)]
-            m.next = "REST"
-        with m.State("REST"):
-            m.d.comb += swallows.eq(1)
-            with m.If(ended):
-                m.d.comb += self.fresh.eq(1)
-                m.d.sync += ended.eq(0)
-                m.next = "HEADER"
-        with m.State("FAILED"):
-            m.d.comb += swallows.eq(1)
+    def _phases(self, m, ended, bad):
+        """One bit for each phase, of which one is set; what goes wrong ends in ``failed``."""
+        phase = Signal(data.StructLayout(dict.fromkeys(PHASES, 1)), init={"header": 1})
+        span_end = phase.run & self.span_end
+        m.d.sync += [
+            phase.header.eq((phase.header & ~self.header_done) | phase.fresh),
+            phase.begin.eq((phase.header & self.header_done) | (span_end & ~self.stream_end)
+                           | (phase.begin & self.sweeping)),
+            self.begin.eq(phase.begin & ~self.sweeping),
+            phase.preload.eq((phase.begin & ~self.sweeping) | (phase.preload & (self.begin | self.preloading))),
+            phase.ready.eq(phase.preload & ~self.begin & ~self.preloading),
+            phase.start.eq(phase.ready | (phase.start & ~self._last_turn)),
+            phase.run.eq((phase.start & self._last_turn) | (phase.run & ~self.span_end)),
+            phase.drain.eq((span_end & self.stream_end) | (phase.drain & ~self.drained)),
+            phase.drop.eq((phase.drain & self.drained) | (phase.drop & ~ended)),
+            phase.fresh.eq(phase.drop & ended),
+        ]
+        m.d.comb += self._ready.eq(phase.ready)
+        with m.If(phase.fresh):
+            m.d.sync += ended.eq(0)
+        with m.If(bad):
+            m.d.sync += [phase.eq(0), phase.failed.eq(1)]
+        return phase

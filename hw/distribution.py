@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from golden.config import REQUEST_QUEUE, Config
 
 from .layouts import order_layout, request_layout, word_layout
+from .same import same
 from .words_crc import WordsCrc
 
 __all__ = ["WordDistribution"]
@@ -104,14 +105,12 @@ class WordDistribution(wiring.Component):
         """The CRC-32 of the words handed out."""
         m.submodules.crc = check = WordsCrc(self._config)
         expected = Signal(32, reset_less=True)
-        same = Signal(2, reset_less=True)
         m.d.comb += [
             check.start.eq(self.begin),
             check.data.eq(self.source.payload),
             check.valid.eq(self.source.valid & self.source.ready),
         ]
-        m.d.sync += same.eq(Cat(check.crc[:16] == expected[:16], check.crc[16:] == expected[16:]))
-        m.d.comb += self.fits.eq(same.all())
+        m.d.comb += self.fits.eq(same(m, check.crc, expected))
         with m.If(self.begin):
             m.d.sync += expected.eq(self.crc)
 
@@ -120,16 +119,18 @@ class WordDistribution(wiring.Component):
         config = self._config
         filling = Signal()
         count = Signal(range(config.preload))
-        order = Signal(order_layout(config))
+        order = Signal(order_layout(config), init={"ring": 1})
+        last_word, last_lane = Signal(), Signal()  # the order is the lane's last, the lane is the last
+        m.d.sync += last_lane.eq(order.ring[-1] & (order.turn == config.ring - 1) & ~self.begin)
         m.d.comb += order.first.eq(count == 0)
         with m.If(self.begin):
-            m.d.sync += [order.ring.eq(1), order.turn.eq(0), count.eq(0), filling.eq(1)]
-        with m.Elif(free & filling):
-            m.d.sync += count.eq(count + 1)
-            with m.If(count == config.preload - 1):
-                m.d.sync += [count.eq(0), order.ring.eq(order.ring.rotate_left(1))]
+            m.d.sync += [order.ring.eq(1), order.turn.eq(0), count.eq(0), last_word.eq(0), filling.eq(1)]
+        with m.Elif(free):
+            m.d.sync += [count.eq(count + 1), last_word.eq(count == config.preload - 2)]
+            with m.If(last_word):
+                m.d.sync += [count.eq(0), order.ring.eq(order.ring.rotate_left(1)), filling.eq(filling & ~last_lane)]
                 with m.If(order.ring[-1]):
-                    m.d.sync += [order.turn.eq(order.turn + 1), filling.eq(order.turn != config.ring - 1)]
+                    m.d.sync += order.turn.eq(order.turn + 1)
         return filling, order
 
     def _serve(self, m, free):

@@ -1,6 +1,6 @@
 """The header after its preamble: loaded into tables and records (style RAM), or recognized (style ROM)."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Const, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -9,6 +9,7 @@ from golden.config import Config
 from .errors import ErrorCode
 from .fields import field_port
 from .layouts import record_write_layout, table_write_layout
+from .same import same
 from .segment_loader import SegmentLoader
 from .table_loader import TableLoader
 
@@ -39,8 +40,7 @@ def _members(config: Config) -> dict:
 
 def _seal(m, loader):
     """The last states of both: the header's CRC-32, the comparison, then done."""
-    same = Signal(reset_less=True)
-    m.d.sync += same.eq(loader.fields.value == loader.crc)
+    right = same(m, loader.fields.value, loader.crc)
     with m.State("CRC"):
         m.d.comb += [loader.sealed.eq(1), loader.fields.fixed.eq(8), loader.fields.want.eq(1)]
         with m.If(loader.fields.valid):
@@ -48,7 +48,7 @@ def _seal(m, loader):
     with m.State("VERDICT"):
         m.d.comb += loader.sealed.eq(1)
         m.next = "DONE"
-        with m.If(~same):
+        with m.If(~right):
             m.d.sync += loader.error.eq(ErrorCode.HEADER_CRC)
     with m.State("DONE"):
         m.d.comb += [loader.sealed.eq(1), loader.done.eq(1)]
@@ -77,8 +77,8 @@ class RomLoader(wiring.Component):
         m = Module()
         blocks, rest = divmod(self._nibbles, 8)
         count = Signal(range(blocks + 1))
-        known = Signal(reset_less=True)
-        m.d.sync += [self.error.eq(ErrorCode.NONE), known.eq(self.crc == self._crc)]
+        known = same(m, self.crc, Const(self._crc, 32))
+        m.d.sync += self.error.eq(ErrorCode.NONE)
         with m.FSM(init="BLOCKS" if blocks else "REST"):
             with m.State("BLOCKS"):
                 m.d.comb += [self.fields.fixed.eq(8), self.fields.want.eq(1)]

@@ -1,6 +1,6 @@
 """The first fields of the header: is this a stream for this decoder?"""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
@@ -9,6 +9,7 @@ from golden.header import MAGIC, VERSION
 
 from .errors import ErrorCode
 from .fields import field_port
+from .same import same
 
 __all__ = ["Preamble"]
 
@@ -52,7 +53,7 @@ class Preamble(wiring.Component):
             return value[:low] == number
 
         rules = [
-            (8, value == int.from_bytes(MAGIC, "little"), ErrorCode.MAGIC),
+            (8, None, ErrorCode.MAGIC),
             (2, equal(VERSION), ErrorCode.VERSION),
             (0, equal(config.lanes), ErrorCode.LANES),
             (0, equal(config.vector), ErrorCode.VECTOR),
@@ -62,20 +63,20 @@ class Preamble(wiring.Component):
             (0, at_most(config.max_run), ErrorCode.CAPACITY),
             (0, at_most(config.raw_bits), ErrorCode.CAPACITY),
             (0, at_most(config.half), ErrorCode.CAPACITY),
-            (0, (value != 0) & at_most(config.max_tables), ErrorCode.CAPACITY),
-            (0, (value != 0) & at_most(config.max_segments), ErrorCode.CAPACITY),
+            (0, value[:low].any() & at_most(config.max_tables), ErrorCode.CAPACITY),
+            (0, value[:low].any() & at_most(config.max_segments), ErrorCode.CAPACITY),
         ]
         number = Signal(len(rules) + 1, init=1)  # of the rule at hand, as one bit
         right = Signal(len(rules), reset_less=True)  # which rules fit the low bits of the value of a cycle ago
-        small = Signal(reset_less=True)  # it had no bits beyond those of any bound
+        magic = same(m, value, Const(int.from_bytes(MAGIC, "little"), 32))
+        small = same(m, value[low:], Const(0, 32 - low))  # it had no bits beyond those of any bound
         seen = Signal()  # it was a field's
         wrong = Signal(len(rules))  # which field of two cycles ago broke its rule
         m.d.comb += [self.done.eq(number[-1]), self.fields.want.eq(~self.done)]
         m.d.sync += [
-            right.eq(Cat(rule for _, rule, _ in rules)),
-            small.eq((value[low:] == 0) | number[0]),
+            right.eq(Cat(1 if rule is None else rule for _, rule, _ in rules)),
             seen.eq(self.fields.valid & ~self.done),
-            wrong.eq(Mux(seen, number[1:] & ~(right & small.replicate(len(rules))), 0)),
+            wrong.eq(Mux(seen, number[1:] & ~Cat(magic, right[1:] & small.replicate(len(rules) - 1)), 0)),
             self.error.eq(ErrorCode.NONE),
         ]
         for i, (fixed, _, code) in enumerate(rules):
