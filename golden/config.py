@@ -6,7 +6,7 @@ from enum import Enum
 from .errors import ConfigError
 
 __all__ = ["Config", "OutputMode", "TableMemory", "TableStyle", "MAX_LANES", "MAX_VECTOR", "MAX_TABLE_LOG", "MAX_RUN",
-           "MAX_RAW_BITS", "MAX_BINS", "REQUEST_QUEUE", "WORD_BITS", "ANNOUNCEMENT_CYCLES"]
+           "MAX_RAW_BITS", "MAX_BINS", "REQUEST_QUEUE", "WORD_BITS"]
 
 MAX_LANES = 64
 MAX_VECTOR = 8
@@ -18,7 +18,6 @@ MAX_RING = 16
 LEAST_BLOCK_RING = 3
 QUEUES = (2, 4, 8, 16)
 WORD_BITS = (8, 16, 32, 64, 128)
-ANNOUNCEMENT_CYCLES = 4  #: until the decoder's rings see a beat that the sequencer has announced
 REQUEST_QUEUE = 4  #: requests for words that wait in the decoder's word distribution, besides the one being served
 
 

@@ -9,7 +9,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from itertools import accumulate
 
-from .config import ANNOUNCEMENT_CYCLES, REQUEST_QUEUE, Config
+from .config import REQUEST_QUEUE, Config
 from .header import header_bytes
 from .header_time import header_program
 from .patterns import ALWAYS
@@ -186,6 +186,7 @@ class _Lane:
         self.pointer = 0  # bits of the first of them that have been used
         self.tokens = iter([(token.length, token.bits) for token in tokens])
         self.parts = parts  # per beat: weights needed, whether it is the segment's last beat
+        self.token = None  # the one that has been looked up and not been taken
         self.part = 0  # number of the beat it works on
         self.fill = 0
         self.rest = 0  # weights of a token that are left for the next turn
@@ -204,24 +205,27 @@ class _Lane:
             self.level -= 1
             self.asked += 1
 
-    def turn(self, cycle):
-        """A turn with a part to work on, that begins in this cycle."""
+    def turn(self, cycle, full):
+        """A turn with a part to work on, that begins in this cycle; ``full``: the part must not be completed."""
         need, final = self.parts[self.part]
-        self.starved = False
         over = self.fill - need
+        self.starved = over < 0 and not self.rest and not self.enough()
+        if self.starved:
+            return
+        looked_up = over < 0 and not self.rest
+        if looked_up:
+            self.token = self.token or next(self.tokens)
         if over < 0:
-            length = self.rest
-            if not length:
-                if not self.enough():
-                    self.starved = True
-                    return
-                length, bits = next(self.tokens)
-                self.read(bits)
-            self.rest = 0
-            over += length
-            if over < 0:
-                self.fill += length
-                return
+            over += self.token[0] if looked_up else self.rest
+        if full and over >= 0:
+            return
+        if looked_up:
+            self.read(self.token[1])
+            self.token = None
+        self.rest = 0
+        if over < 0:
+            self.fill = over + need
+            return
         if final:
             over = self.rest = 0
         elif over >= self.config.vector:
@@ -253,7 +257,7 @@ class _Head:
 
 
 class _Sequencer:
-    """Announces beats: a number that rises to the end of each segment, and is seen some cycles later."""
+    """Announces beats: a number that rises to the end of each segment, and is seen a cycle later."""
 
     def __init__(self, beats, queue):
         self.queue = queue
@@ -261,15 +265,16 @@ class _Sequencer:
         self.end = sum(beats)  # number after the span's last beat
         self.last = next(self.beats)  # number after the segment's last beat
         self.parts = self.told = 0
-        self.telling = deque([0] * (ANNOUNCEMENT_CYCLES - 1))
+        self.ripe = 0  # cycles for which the beat to be announced has been the segment's last, up to 2
         self.retired = 0  # as of a cycle ago
 
     def step(self, retired, loading):
         """One cycle; ``loading``: the next segment is to be gone on with from the next cycle on."""
-        self.telling.append(self.parts)
-        self.told = self.telling.popleft()
-        if self.parts < self.last and self.parts - self.retired < self.queue:
+        self.told = self.parts
+        final = self.parts == self.last - 1
+        if self.parts < self.last and self.parts - self.retired <= self.queue and (self.ripe == 2 or not final):
             self.parts += 1
+        self.ripe = min(self.ripe + 1, 2) if final else 0
         self.retired = retired
         if loading:
             self.last += next(self.beats)
@@ -294,7 +299,8 @@ class _Span:
         self.number = self.turn = 0  # of which beat and which turn the parts are wanted
         self.head = None
         self.loading = self.over = False  # a segment ended a cycle ago; the span did
-        self.settled = self.passed = self.idle = self.quiet = False
+        self.settled = self.passed = self.idle = False
+        self.quiet = deque([False] * 2)
         self.rested = deque([False] * config.ring, config.ring)
 
     def run(self, feed, timing):
@@ -351,7 +357,7 @@ class _Span:
         self.coming = self._serve(feed, cycle)
         if request:
             self.requests.append(request)
-        self._begin_turns(cycle, begins)
+        self._begin_turns(cycle, begins, retired)
         if arriving is not None:
             arriving.level += 1
         self.sequencer.step(retired, loading)
@@ -377,7 +383,8 @@ class _Span:
                 and self.output.free(cycle))
         self.passed = self.settled
         self.settled = held and all(self.rested) and self.idle
-        self.idle, self.quiet = self.quiet, not (self.order or self.pending or self.requests)
+        self.quiet.append(not (self.order or self.pending or self.requests))
+        self.idle = self.quiet.popleft()
         self.loading = self.over = False
         if move and head.end:
             self.over = self.number == self.sequencer.end
@@ -417,10 +424,10 @@ class _Span:
             self.pending.extend(self.requests.popleft())
         return receiver
 
-    def _begin_turns(self, cycle, turn):
+    def _begin_turns(self, cycle, turn, number):
         """In each ring the turn of one lane begins."""
         sequencer, lanes = self.sequencer, self._lanes_of(turn)
         self.rested.append(sequencer.told == sequencer.last and all(lane.part == sequencer.told for lane in lanes))
         for lane in lanes:
             if lane.part < sequencer.told:
-                lane.turn(cycle)
+                lane.turn(cycle, lane.part - number == self.config.parts_ahead)

@@ -191,6 +191,7 @@ class Decoder(wiring.Component):
             ring.words.eq(distribution.words[number]),
             ring.turn.eq(control.turn),
             ring.announced.eq(sequencer.announced[number]),
+            ring.oldest.eq(join.number),
             ring.clear.eq(control.begin),
             ring.loading.eq(control.loading),
             ring.starting.eq(control.starting),

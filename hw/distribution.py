@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from golden.config import REQUEST_QUEUE, Config
 
+from .delay import delay
 from .layouts import order_layout, request_layout, word_layout
 from .same import same
 from .words_crc import WordsCrc
@@ -33,7 +34,7 @@ class WordDistribution(wiring.Component):
     preloading : Out(1)
         Whether the preload is under way.
     idle : Out(1)
-        Whether all words asked for had been handed out two cycles ago.
+        Whether all words asked for had been handed out three cycles ago.
     hungry : Out(1)
         Whether a word of ``source`` is needed now.
     used, fits : Out(1)
@@ -77,15 +78,14 @@ class WordDistribution(wiring.Component):
                 last.eq(self.words_stored == 1),
                 self.used.eq(self.words_stored == 0),
             ]
-        self._check(m)
         filling, first = self._preload(m, free)
         asked, next_order = self._serve(m, free)
         with m.If(free):
             m.d.sync += [ordered.eq(filling | asked), order.eq(Mux(filling, first, next_order))]
         m.d.comb += self.preloading.eq(filling | ordered)
-        quiet = Signal()
-        m.d.sync += [quiet.eq(~asked & ~ordered & ~self._queued), self.idle.eq(quiet)]
-        self._hand_out(m, give, order)
+        m.d.sync += self.idle.eq(delay(m, ~asked & ~ordered & ~self._queued, 2, "quiet"))
+        word = self._hand_out(m, give, order)
+        self._check(m, word, give & ~self.used)
         return m
 
     def _hand_out(self, m, give, order):
@@ -100,15 +100,16 @@ class WordDistribution(wiring.Component):
             word.first.eq(order.first),
             word.data.eq(Mux(self.used, 0, self.source.payload)),
         ]
+        return word.data
 
-    def _check(self, m):
-        """The CRC-32 of the words handed out."""
+    def _check(self, m, word, stored):
+        """The CRC-32 of the words handed out that are ``stored``, from the register."""
         m.submodules.crc = check = WordsCrc(self._config)
         expected = Signal(32, reset_less=True)
         m.d.comb += [
             check.start.eq(self.begin),
-            check.data.eq(self.source.payload),
-            check.valid.eq(self.source.valid & self.source.ready),
+            check.data.eq(word),
+            check.valid.eq(delay(m, stored, 1, "stored")),
         ]
         m.d.comb += self.fits.eq(same(m, check.crc, expected))
         with m.If(self.begin):

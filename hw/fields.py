@@ -77,9 +77,11 @@ class FieldReader(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         fields, nibble = self.fields, self.nibbles.payload
-        place = Signal(VINT_NIBBLES, init=1)  # of the nibble that comes next, as one bit
+        value = Signal(32, reset_less=True)
+        m.d.comb += fields.value.eq(value)
+        place = Signal(VINT_NIBBLES, init=1, reset_less=True)  # of the nibble that comes next, as one bit
         asked, fixed = Signal(), Signal()  # a field is wanted, and one of fixed length, as of the cycle before
-        rest = Signal(9)  # of such a field: nibbles that are left, as one bit
+        rest = Signal(9, reset_less=True)  # of such a field: nibbles that are left, as one bit
         last = Signal()
         taken = Signal()
         m.d.comb += [
@@ -92,11 +94,11 @@ class FieldReader(wiring.Component):
             fixed.eq(fields.fixed != 0),
         ]
         with m.If(~asked & ~fields.valid):
-            m.d.sync += [fields.value.eq(0), place.eq(1), rest.eq(1 << fields.fixed)]
+            m.d.sync += [value.eq(0), place.eq(1), rest.eq(1 << fields.fixed)]
         with m.Elif(taken):
-            for bit in range(len(fields.value)):
+            for bit in range(len(value)):
                 with m.If(Mux(fixed, place[bit // 4], place[bit // 3])):
-                    m.d.sync += fields.value[bit].eq(Mux(fixed, nibble[bit % 4], nibble[bit % 3]))
+                    m.d.sync += value[bit].eq(Mux(fixed, nibble[bit % 4], nibble[bit % 3]))
             m.d.sync += [place.eq(place << 1), rest.eq(rest >> 1)]
         m.d.sync += fields.valid.eq(taken & last)
         return m

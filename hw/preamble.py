@@ -1,6 +1,6 @@
 """The first fields of the header: is this a stream for this decoder?"""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
@@ -76,14 +76,15 @@ class Preamble(wiring.Component):
         m.d.sync += [
             right.eq(Cat(1 if rule is None else rule for _, rule, _ in rules)),
             seen.eq(self.fields.valid & ~self.done),
-            wrong.eq(Mux(seen, number[1:] & ~Cat(magic, right[1:] & small.replicate(len(rules) - 1)), 0)),
-            self.error.eq(ErrorCode.NONE),
+            wrong.eq(seen.replicate(len(rules)) & number[1:]
+                     & ~Cat(magic, right[1:] & small.replicate(len(rules) - 1))),
         ]
+        found = 0
         for i, (fixed, _, code) in enumerate(rules):
             with m.If(number[i]):
                 m.d.comb += self.fields.fixed.eq(fixed)
-            with m.If(wrong[i]):
-                m.d.sync += self.error.eq(code)
+            found |= wrong[i].replicate(len(self.error.as_value())) & code.value
+        m.d.sync += self.error.eq(found)
         with m.If(self.fields.valid & ~self.done):
             m.d.sync += [number.eq(number << 1), self.tables.eq(self.segments), self.segments.eq(value)]
         return m

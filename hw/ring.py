@@ -7,7 +7,15 @@ from amaranth.lib.wiring import In, Out
 from golden.config import Config
 
 from .delay import delay
-from .layouts import announcement_layout, entry_layout, lane_layout, lookup_layout, token_layout, word_layout
+from .layouts import (
+    announcement_layout,
+    entry_layout,
+    lane_layout,
+    lookup_layout,
+    part_numbers,
+    token_layout,
+    word_layout,
+)
 from .renormalization import Renormalization
 from .reservoir import Reservoir
 from .step import Step
@@ -17,11 +25,12 @@ __all__ = ["Ring"]
 
 
 def _work_layout(config):
-    """What a lane may do in its turn: ``allowed``: there is a part of a beat to work on; ``final``: it is the last of
-    the segment, ``need``: the weights that it must then have, or, once it is known what it has, the ``room`` that there
-    is (less 1), or ``spent``; ``starting``: the start state is to be read."""
+    """What a lane may do in its turn: ``allowed``: there is a part of a beat to work on; ``full``: there is no place
+    for it once it is complete; ``final``: it is the last of the segment, ``need``: the weights that it must then have, or,
+    once it is known what it has, the ``room`` that there is (less 1), or ``spent``; ``starting``: the start state is to
+    be read."""
     return data.StructLayout({
-        "allowed": 1, "final": 1, "need": range(config.vector + 1), "room": range(config.vector), "spent": 1,
+        "allowed": 1, "full": 1, "final": 1, "need": range(config.vector + 1), "room": range(config.vector), "spent": 1,
         "raw_bits": range(config.raw_bits + 1), "starting": 1, "turn": range(config.ring)})
 
 
@@ -59,6 +68,8 @@ class Ring(wiring.Component):
         Whose turn begins.
     announced : In(`announcement_layout`)
         The beats to work on, as of the lane whose turn begins.
+    oldest : In
+        Number of the oldest beat whose parts are in the queue, or will be.
     sweeping, clear, loading, starting, running : In(1)
         Begin with part 0, as after a reset; forget all words; a span is being loaded: read from its first bit; the lane
         whose turn begins is to read its start state, or may work.
@@ -76,6 +87,7 @@ class Ring(wiring.Component):
             "words": In(word_layout(config)),
             "turn": In(range(config.ring)),
             "announced": In(announcement_layout(config)),
+            "oldest": In(part_numbers(config)),
             "sweeping": In(1),
             "clear": In(1),
             "loading": In(1),
@@ -111,6 +123,7 @@ class Ring(wiring.Component):
             self.lookup.state.eq(lane.state),
             self.lookup.table.eq(announced.table),
             work.allowed.eq(self.running & (lane.part != announced.parts)),
+            work.full.eq((lane.part[:-1] == self.oldest[:-1]) & (lane.part[-1] != self.oldest[-1])),
             work.final.eq(announced.ended & ((lane.part + 1)[:len(lane.part)] == announced.parts)),
             work.need.eq(announced.need),
             work.raw_bits.eq(announced.raw_bits),
@@ -181,6 +194,7 @@ class Ring(wiring.Component):
             moved.eq(lane.pointer + renormalization.take),
             step.allowed.eq(work.allowed),
             step.token.eq(enough | resting),
+            step.full.eq(work.full),
             step.final.eq(work.final),
             step.spent.eq(work.spent),
             step.room.eq(work.room),

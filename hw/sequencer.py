@@ -1,20 +1,29 @@
 """The segment sequencer: from segment records to beats."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.config import ANNOUNCEMENT_CYCLES, Config
+from golden.config import Config
 
 from .layouts import announcement_layout, part_numbers, record_layout, table_numbers
 
 __all__ = ["SegmentSequencer"]
 
 
-class SegmentSequencer(wiring.Component):
-    """Announces the beats of a segment, up to D before the oldest one that has not been handed out.
+def _below_beats(value, count, beat):
+    """Whether a number is less than so many beats of weights. Without a carry chain if a beat is a power of two."""
+    if beat & (beat - 1):
+        return value < count * beat
+    beats = value >> beat.bit_length() - 1
+    return (beats[count.bit_length():] == 0) & Cat(beats[:count.bit_length()] == i for i in range(count)).any()
 
-    Throughput: one beat per cycle. Latency: the rings see a beat of a segment seven cycles after ``load``. A segment is
+
+class SegmentSequencer(wiring.Component):
+    """Announces the beats of a segment: the oldest one that has not been handed out, and up to D after it.
+
+    Throughput: one beat per cycle. Latency: the rings see a beat of a segment three cycles after ``load``, its last one
+    two cycles later than others. A segment is
     loaded when the one before has been handed out.
 
     Members
@@ -62,34 +71,37 @@ class SegmentSequencer(wiring.Component):
         m = Module()
         config = self._config
         active = Signal()
-        rest = Signal(config.count_bits, reset_less=True)  # weights of the segment that have not been announced
+        rest = Signal(config.count_bits, reset_less=True)  # weights of the segment that have not been announced, less 1
         table, raw_bits = Signal(table_numbers(config)), Signal(range(config.raw_bits + 1))
         beats = Signal(data.StructLayout({"parts": part_numbers(config), "ended": 1}))
-        last_left = Signal(range(config.beat_weights + 1), reset_less=True)  # weights of the last beat
+        ripe = Signal(2)  # it has been the last for so many cycles, as a run of ones
         last, next_last = Signal(), Signal()  # the beat to announce is the segment's last; or the one after it is
         room = Signal()
         announce = Signal()
         ahead = Signal.like(beats.parts)
         beat = config.beat_weights
         m.d.comb += [
-            announce.eq(active & room),
+            announce.eq(active & room & (~last | ripe[-1])),
             ahead.eq(beats.parts - self.retired),
         ]
-        m.d.sync += room.eq((ahead != config.parts_ahead) & ~(announce & (ahead == config.parts_ahead - 1)))
+        m.d.sync += ripe.eq(Mux(active & last, Cat(1, ripe), 0))
+        most = config.parts_ahead + 1
+        m.d.sync += room.eq((ahead != most) & ~(announce & (ahead == most - 1)))
         with m.If(announce):
             m.d.sync += [
                 beats.parts.eq(beats.parts + 1),
                 rest.eq(rest - beat),
                 last.eq(next_last),
-                next_last.eq(rest <= 3 * beat),
+                next_last.eq(_below_beats(rest, 3, beat)),
             ]
             with m.If(last):
-                m.d.sync += [active.eq(0), beats.ended.eq(1), last_left.eq(rest)]
+                m.d.sync += [active.eq(0), beats.ended.eq(1)]
         with m.If(self.load):
             m.d.sync += [
                 active.eq(1),
                 beats.ended.eq(0),
-                rest.eq(self.record.weights),
+                ripe.eq(0),
+                rest.eq(self.record.weights - 1),
                 last.eq(self.record.weights <= beat),
                 next_last.eq(self.record.weights <= 2 * beat),
                 table.eq(self.record.table),
@@ -102,19 +114,16 @@ class SegmentSequencer(wiring.Component):
             self.last_of_stream.eq(self.address == self.segments),
             self.last_of_span.eq((self.address == self.segments) | self.record.restart),
         ]
-        self._tell(m, beats, last_left, table, raw_bits)
+        self._tell(m, beats, self._in_turn(m, rest, active), table, raw_bits)
         return m
 
-    def _tell(self, m, beats, last_left, table, raw_bits):
-        """Hand the announcement on, in some cycles, with what each lane owns of the segment's last beat."""
+    def _tell(self, m, beats, in_turn, table, raw_bits):
+        """Hand the announcement on, a cycle later, with what each lane owns of the segment's last beat."""
         config = self._config
-        told = beats
-        for cycle in range(ANNOUNCEMENT_CYCLES):
-            before, told = told, Signal.like(beats, name=f"told_{cycle}")
-            m.d.sync += told.eq(before)
-            with m.If(self.load):
-                m.d.sync += told.ended.eq(0)
-        in_turn = self._in_turn(m, last_left)
+        told = Signal.like(beats)
+        m.d.sync += told.eq(beats)
+        with m.If(self.load):
+            m.d.sync += told.ended.eq(0)
         for ring, announced in enumerate(self.announced):
             first = ring * config.vector
             need = Signal(range(config.vector + 1), name=f"need_{ring}", reset_less=True)
@@ -128,19 +137,24 @@ class SegmentSequencer(wiring.Component):
                 announced.raw_bits.eq(raw_bits),
             ]
 
-    def _in_turn(self, m, last_left):
-        """Weights of the last beat in the turn after this one: all, or what is left, or none."""
+    def _in_turn(self, m, rest, active):
+        """Weights of the last beat in the turn after this one: all, or what is left, or none.
+
+        That beat is announced when all of this has been found, and ``need``, a cycle later, is right.
+        """
         config = self._config
         per_turn = config.transfer_weights
         last_turn = Signal(range(config.ring), reset_less=True)
         left = Signal(range(per_turn + 1), reset_less=True)
-        for turn in range(config.ring):
-            with m.If(last_left > turn * per_turn):
-                m.d.sync += last_turn.eq(turn)
-        with m.Switch(last_turn):
+        last_left = rest[:(config.beat_weights - 1).bit_length()]  # less 1
+        with m.If(active):
             for turn in range(config.ring):
-                with m.Case(turn):
-                    m.d.sync += left.eq(last_left - turn * per_turn)
+                with m.If(last_left >= turn * per_turn):
+                    m.d.sync += last_turn.eq(turn)
+            with m.Switch(last_turn):
+                for turn in range(config.ring):
+                    with m.Case(turn):
+                        m.d.sync += left.eq(last_left - turn * per_turn + 1)
         m.d.comb += [self.last_turn.eq(last_turn), self.left.eq(left)]
         coming = Signal(range(config.ring), reset_less=True)  # the turn in two cycles
         with m.Switch(self.turn):

@@ -26,6 +26,8 @@ class Step(wiring.Component):
         The lane may work on its part.
     token : In(1)
         There is a token.
+    full : In(1)
+        There is no place for a complete part: what would complete it waits.
     final : In(1)
         The part is the lane's last of the segment.
     spent, room : In(1), In(range(V))
@@ -54,6 +56,7 @@ class Step(wiring.Component):
         super().__init__({
             "allowed": In(1),
             "token": In(1),
+            "full": In(1),
             "final": In(1),
             "spent": In(1),
             "room": In(weights),
@@ -73,13 +76,13 @@ class Step(wiring.Component):
         m = Module()
         vector, runs = self._config.vector, self._config.max_run > self._config.vector
         found = Signal(data.StructLayout({
-            "allowed": 1, "token": 1, "spent": 1, "reaches": 1, "exact": 1, "final": 1, "long": 1,
+            "token": 1, "full": 1, "spent": 1, "reaches": 1, "exact": 1, "final": 1, "long": 1,
             "fill": range(vector), "position": range(vector), "over": range(self._config.max_run)}))
         over = self.run - self.room  # if it reaches beyond the part
         m.d.comb += [
-            found.allowed.eq(self.allowed),
             found.token.eq(self.allowed & self.token & ~self.spent),
-            found.spent.eq(self.spent),
+            found.full.eq(self.full),
+            found.spent.eq(self.allowed & self.spent & ~self.full),
             found.reaches.eq(self.run >= self.room),
             found.exact.eq(self.run == self.room),
             found.final.eq(self.final),
@@ -94,22 +97,26 @@ class Step(wiring.Component):
 
     def _decide(self, m, found):
         """What follows from how the token ends in its part."""
+        token = Signal()  # it can be placed
         over = Signal()  # it goes on in the next part
         long = Signal()  # and fills it
+        ends = Signal()  # nothing is left for the next part
         m.d.comb += [
-            over.eq(found.token & found.reaches & ~found.exact & ~found.final),
+            token.eq(found.token & ~(found.full & found.reaches)),
+            over.eq(token & found.reaches & ~found.exact & ~found.final),
             long.eq(over & found.long),
-            self.placed.eq(found.token),
-            self.complete.eq((found.allowed & found.spent) | (found.token & found.reaches)),
+            self.placed.eq(token),
+            self.complete.eq(found.spent | (token & found.reaches)),
             self.position.eq(found.position),
-            self.here.eq(found.token & (~found.reaches | found.exact)),
+            self.here.eq(token & (~found.reaches | found.exact)),
             self.beyond.eq(over & ~long),
             self.cut.eq(found.reaches & ~found.exact & found.final),
-            self.filled.eq(Mux(found.token, self._modulo(found.position + 1), found.fill)),
+            ends.eq((self.complete & found.final) | long),
+            # Not a choice between this and 0, of which Yosys would make a reset, and a long path to it.
+            self.filled.eq(Mux(token, self._modulo(found.position + 1), found.fill)
+                           & ~ends.replicate(len(self.filled))),
             self.rest.eq(Mux(long, found.over, 0)),
         ]
-        with m.If((self.complete & found.final) | long):
-            m.d.comb += self.filled.eq(0)
 
     def _modulo(self, value):
         """The weight's place in its part or in the next one; other values do not matter."""

@@ -69,26 +69,21 @@ class WordMemory(wiring.Component):
         low = self._memory(m, "low", low_layout, place, Cat(self.words.data[:width], lap))
         high = self._memory(m, "high", low_layout if not halves else width, place,
                             self.words.data[width:] if halves else Cat(self.words.data, lap))
-        first, second, enough = Signal(width), Signal(width), Signal()
+        first, second = Signal(width), Signal(width)
         if halves:
-            here = low.data.lap == Mux(upper, self.following_lap, self.lap)
-            m.d.comb += [
-                low.addr.eq(Mux(upper, after, at_hand)),
-                high.addr.eq(at_hand),
-                enough.eq(here | (upper & fits)),
-            ]
+            m.d.comb += [low.addr.eq(Mux(upper, after, at_hand)), high.addr.eq(at_hand)]
+            seen = delay(m, Cat(low.data.lap, Mux(upper, self.following_lap, self.lap), upper & fits), 1, "laps")
+            enough = (seen[0] == seen[1]) | seen[2]
             parts = low.data.bits, high.data
         else:
-            m.d.comb += [
-                low.addr.eq(at_hand),
-                high.addr.eq(after),
-                enough.eq((high.data.lap == self.following_lap) | ((low.data.lap == self.lap) & fits)),
-            ]
+            m.d.comb += [low.addr.eq(at_hand), high.addr.eq(after)]
+            seen = delay(m, Cat(high.data.lap, self.following_lap, low.data.lap, self.lap, fits), 1, "laps")
+            enough = (seen[0] == seen[1]) | ((seen[2] == seen[3]) & seen[4])
             parts = low.data.bits, high.data.bits
         m.d.comb += [
             first.eq(Mux(upper, parts[1], parts[0])),
             second.eq(Mux(upper, parts[0], parts[1])),
-            self.enough.eq(delay(m, enough, config.entry_latency, "enough")),
+            self.enough.eq(delay(m, enough, config.entry_latency - 1, "enough")),
         ]
         shift = self.pointer[:(width - 1).bit_length()]
         window = Signal.like(self.window)
