@@ -157,8 +157,9 @@ def test_back_to_back(design_of, name):
     config = ram(dict(RAM)[name])
     streams = [case for case in streams_for(config) for _ in range(2)]
     steps = Steps()
+    limit = 2 * sum(simulate(stream, config).end for stream, _ in streams)
     for stream, _ in streams:
-        steps.stream(stream_bytes(stream), settle=None)
+        steps.stream(stream_bytes(stream), stop=limit, settle=None)
     steps.list[-1]["settle"] = 4
     episode, = design_of(config).run(steps, config.word_bits)
     expected = [segment for _, weights in streams for segment in weights]
@@ -209,7 +210,8 @@ def test_tables_in_rom(design_of, parameters, target):
     steps = Steps()
     for (source, sink), timing in zip(PATTERNS, timings):
         steps.clear().stream(stream_bytes(stream), Pattern.parse(source), Pattern.parse(sink), timing.end + 100)
-    steps.clear().stream(stream_bytes(stream), settle=None).stream(stream_bytes(stream))
+    limit = 3 * timings[0].end
+    steps.clear().stream(stream_bytes(stream), stop=limit, settle=None).stream(stream_bytes(stream), stop=limit)
     episodes = design_of(config, stream, target).run(steps, config.word_bits)[1:]
     for pattern, timing, episode in zip(PATTERNS, timings, episodes):
         assert (pattern, difference(episode, weights, timing, config)) == (pattern, None)
