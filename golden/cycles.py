@@ -232,7 +232,7 @@ class _Lane:
             over, self.rest = 0, over
         self.fill = over
         self.part += 1
-        self.done.append((cycle + self.config.step_latency + 2, self.asked))
+        self.done.append((cycle + self.config.step_latency + 3, self.asked))
         self.asked = 0
 
 
@@ -296,6 +296,8 @@ class _Span:
         self.order = None  # the lane whose word is the next
         self.pending = deque()  # lanes of the request that is being served
         self.requests = deque()
+        self.sent = []  # the request in the register
+        self.room = False  # whether there was room for requests a cycle ago
         self.number = self.turn = 0  # of which beat and which turn the parts are wanted
         self.head = None
         self.loading = self.over = False  # a segment ended a cycle ago; the span did
@@ -355,8 +357,9 @@ class _Span:
         retired, loading, arriving = self.number, self.loading, self.coming
         request = self._join(cycle)
         self.coming = self._serve(feed, cycle)
-        if request:
-            self.requests.append(request)
+        if self.sent:
+            self.requests.append(self.sent)
+        self.sent = request
         self._begin_turns(cycle, begins, retired)
         if arriving is not None:
             arriving.level += 1
@@ -367,7 +370,7 @@ class _Span:
         if self.output.valid:
             return "beats" if self.output.free(cycle) else "sink"
         if self.head is not None:
-            if len(self.requests) == REQUEST_QUEUE:
+            if not self.room:
                 return "requests"
             return "check" if self.head.held and not self.passed else "tokens"
         missing = (lane for lane in self._lanes_of(self.turn) if lane.part <= self.number)
@@ -379,11 +382,11 @@ class _Span:
     def _join(self, cycle):
         """Head and output; returns the request for words that is sent."""
         head, held = self.head, self.head is not None and self.head.held
-        move = (head is not None and len(self.requests) < REQUEST_QUEUE and (self.passed or not held)
-                and self.output.free(cycle))
+        move = (head is not None and self.room and (self.passed or not held) and self.output.free(cycle))
+        self.room = len(self.requests) < REQUEST_QUEUE - 2
         self.passed = self.settled
         self.settled = held and all(self.rested) and self.idle
-        self.quiet.append(not (self.order or self.pending or self.requests))
+        self.quiet.append(not (self.order or self.pending or self.requests or self.sent))
         self.idle = self.quiet.popleft()
         self.loading = self.over = False
         if move and head.end:

@@ -27,8 +27,10 @@ class WordDistribution(wiring.Component):
         Start on a span of so many words with this CRC-32.
     source : In(stream of W bits)
         The words.
-    requests : In(stream of `request_layout`)
+    requests : In(stream of `request_layout`, always ready)
         What the parts of beats ask for, in order. An empty request must not be sent.
+    room : Out(1)
+        Whether what is asked for in the next cycle, in the way of `Join`, will find room.
     words : Out(`word_layout`).array(G)
         The word for each ring; ``enable`` is set for one of them at most.
     preloading : Out(1)
@@ -48,7 +50,8 @@ class WordDistribution(wiring.Component):
             "words_stored": In(config.count_bits),
             "crc": In(32),
             "source": In(stream.Signature(config.word_bits)),
-            "requests": In(stream.Signature(request_layout(config))),
+            "requests": In(stream.Signature(request_layout(config), always_ready=True)),
+            "room": Out(1),
             "words": Out(word_layout(config)).array(config.rings),
             "preloading": Out(1),
             "idle": Out(1),
@@ -144,7 +147,8 @@ class WordDistribution(wiring.Component):
         mask = Signal(config.rings * per_ring)
         rest = Signal.like(mask)
         order = Signal(order_layout(config))
-        self._queued = queue.r_rdy
+        self._queued = queue.r_rdy | self.requests.valid
+        m.d.sync += self.room.eq(queue.level < REQUEST_QUEUE - 2)  # for two more are on their way
 
         def asks(mask):
             """Which rings ask for a word: the first bit of each group."""
@@ -153,7 +157,6 @@ class WordDistribution(wiring.Component):
         m.d.comb += [
             queue.w_data.eq(self.requests.payload),
             queue.w_en.eq(self.requests.valid),
-            self.requests.ready.eq(queue.w_rdy),
             queue.r_en.eq(free & ~asks(rest).any()),
         ]
         for ring in range(config.rings):

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from golden.config import Config, OutputMode
 
 from .errors import ErrorCode
-from .layouts import beat_layout, part_layout, part_numbers, request_layout
+from .layouts import beat_layout, part_layout, part_numbers, place_layout, request_layout
 
 __all__ = ["Join"]
 
@@ -34,10 +34,12 @@ class Join(wiring.Component):
     -------
     running : In(1)
         The span is being decoded; without it no part is taken.
-    turn, number : Out
-        The parts wanted: whose, and of which beat.
+    wanted, following : Out(`place_layout`)
+        The parts wanted, and those after them.
+    advance : Out(1)
+        Those after them will be wanted from the next cycle on.
     parts, there : In(`part_layout`).array(G), In(G)
-        These parts, and which of them are there.
+        These parts, and which of them were there a cycle ago.
     ended, announced, last_turn, left : In
         Whether the segment's last beat has been announced, the number after it, the turn of its last weights, and how
         many there are in that turn.
@@ -47,7 +49,7 @@ class Join(wiring.Component):
         Dense: the weights, in registers.
     segment_end, span_end : Out(1)
         The last part of a segment has been taken, a cycle ago; it was the span's last.
-    requests : Out(stream of `request_layout`)
+    requests, room : Out(stream of `request_layout`, always ready), In(1)
         See `WordDistribution`.
     resting, idle, used, fits, at_zero : In
         From the rings: all lanes are at the segment's end, their states are 0; from the distribution: nothing is asked
@@ -60,8 +62,9 @@ class Join(wiring.Component):
         self._config = config
         super().__init__({
             "running": In(1),
-            "turn": Out(range(config.ring)),
-            "number": Out(part_numbers(config)),
+            "wanted": Out(place_layout(config)),
+            "following": Out(place_layout(config), init={"number": config.ring == 1, "turn": config.ring > 1}),
+            "advance": Out(1),
             "parts": In(part_layout(config)).array(config.rings),
             "there": In(config.rings),
             "ended": In(1),
@@ -72,7 +75,8 @@ class Join(wiring.Component):
             "beats": Out(stream.Signature(beat_layout(config))),
             "segment_end": Out(1),
             "span_end": Out(1),
-            "requests": Out(stream.Signature(request_layout(config))),
+            "requests": Out(stream.Signature(request_layout(config), always_ready=True)),
+            "room": In(1),
             "resting": In(1),
             "idle": In(1),
             "used": In(1),
@@ -91,17 +95,15 @@ class Join(wiring.Component):
         passed = self._check(m, holds & head.held)
         output = (~self.beats.valid | self.beats.ready) if config.output is OutputMode.DENSE else 1
         m.d.comb += [
-            move.eq(holds & self.requests.ready & (passed | ~head.held) & output),
+            move.eq(holds & self.room & (passed | ~head.held) & output),
             free.eq(self.running & (~holds | move)),
+            self.advance.eq(free & self.there.all()),
         ]
         with m.If(free):
             m.d.sync += holds.eq(self.there.all())
         with m.Elif(move):
             m.d.sync += holds.eq(0)
-        with m.If(free & self.there.all()):
-            m.d.sync += self.turn.eq(self.turn + 1)
-            with m.If(self.turn == config.ring - 1):
-                m.d.sync += [self.turn.eq(0), self.number.eq(self.number + 1)]
+        self._count(m)
         keep = Signal(config.transfer_weights, reset_less=True)  # known long before the last transfer of a segment
         m.d.sync += keep.eq(Cat(self.left > j for j in range(config.transfer_weights)))
         with m.If(free):
@@ -112,17 +114,29 @@ class Join(wiring.Component):
         m.d.sync += [self.segment_end.eq(move & head.end), self.span_end.eq(move & head.end & self.last_of_span)]
         return m
 
+    def _count(self, m):
+        """Which parts are wanted: turn by turn, beat by beat; and which after them."""
+        config = self._config
+        after = Signal(place_layout(config))
+        final_turn = self.following.turn == config.ring - 1
+        m.d.comb += [
+            after.turn.eq(Mux(final_turn, 0, self.following.turn + 1)),
+            after.number.eq(self.following.number + final_turn),
+        ]
+        with m.If(self.advance):
+            m.d.sync += [self.wanted.eq(self.following), self.following.eq(after)]
+
     def _fetch(self, m, head):
         """The parts wanted become the head, with what is to be known of their beat."""
-        final = self.ended & ((self.number + 1)[:len(self.number)] == self.announced)
-        last = final & (self.turn == self.last_turn)
+        final = self.ended & ((self.wanted.number + 1)[:len(self.wanted.number)] == self.announced)
+        last = final & (self.wanted.turn == self.last_turn)
         asks = Cat(part.asked != 0 for part in self.parts).any()
         m.d.sync += [
-            head.turn.eq(self.turn),
-            head.shown.eq(~final | (self.turn <= self.last_turn)),
+            head.turn.eq(self.wanted.turn),
+            head.shown.eq(~final | (self.wanted.turn <= self.last_turn)),
             head.last.eq(last),
             head.held.eq(last & self.last_of_span),
-            head.end.eq(final & (self.turn == self._config.ring - 1)),
+            head.end.eq(final & (self.wanted.turn == self._config.ring - 1)),
             head.asks.eq(asks & ~(final & self.last_of_span)),
         ]
         for ring, part in enumerate(self.parts):
@@ -146,12 +160,14 @@ class Join(wiring.Component):
             m.d.sync += beats.valid.eq(0)
 
     def _ask(self, m, head, move):
-        """The words that the parts' tokens ask for. The last beat of a span asks for none."""
-        request, per_ring = self.requests, self._config.words_per_beat
-        m.d.comb += [request.payload.turn.eq(head.turn), request.valid.eq(move & head.asks)]
+        """The words that the parts' tokens ask for, through registers. The last beat of a span asks for none."""
+        per_ring = self._config.words_per_beat
+        request = Signal(request_layout(self._config), reset_less=True)
+        m.d.sync += [request.turn.eq(head.turn), self.requests.valid.eq(move & head.asks)]
         for ring, part in enumerate(head.parts):
             for k in range(per_ring):
-                m.d.comb += request.payload.mask[ring * per_ring + k].eq(part.asked > k)
+                m.d.sync += request.mask[ring * per_ring + k].eq(part.asked > k)
+        m.d.comb += self.requests.payload.eq(request)
 
     def _check(self, m, held):
         """Sample what there is to check when the span has come to rest; the verdict holds from the next cycle on."""

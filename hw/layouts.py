@@ -6,9 +6,9 @@ from amaranth.lib import data, stream
 from golden.config import Config, OutputMode
 
 __all__ = ["announcement_layout", "beat_layout", "entry_layout", "lane_layout", "lookup_layout", "nibble_stream",
-           "order_layout", "part_layout", "part_numbers", "record_layout", "record_write_layout", "request_layout",
-           "segment_numbers", "sparse_layout", "table_numbers", "table_write_layout", "token_layout", "transfer_layout",
-           "word_layout"]
+           "order_layout", "part_layout", "part_numbers", "place_layout", "record_layout", "record_write_layout",
+           "request_layout", "segment_numbers", "sparse_layout", "table_numbers", "table_write_layout",
+           "token_layout", "transfer_layout", "word_layout"]
 
 
 def table_numbers(config: Config) -> range:
@@ -120,14 +120,18 @@ def token_layout(config: Config):
 
 
 def part_layout(config: Config):
-    """A lane's part of a beat as it waits: V weights (none if the output is sparse), the words that its tokens ask for,
-    and ``lap``: the inverse of the parity of the round through the queue in which it was written."""
+    """A lane's part of a beat as it waits: V weights (none if the output is sparse), the words that its tokens ask
+    for."""
     dense = config.output is OutputMode.DENSE
     return data.StructLayout({
         "weights": data.ArrayLayout(signed(config.weight_bits), config.vector if dense else 0),
         "asked": range(config.words_per_beat + 1),
-        "lap": 1,
     })
+
+
+def place_layout(config: Config):
+    """Which parts: those of turn ``turn`` of beat ``number``."""
+    return data.StructLayout({"number": part_numbers(config), "turn": range(config.ring)})
 
 
 def request_layout(config: Config):

@@ -6,30 +6,37 @@ from amaranth.lib.wiring import In, Out
 
 from golden.config import Config
 
-from .layouts import part_layout, part_numbers
+from .layouts import part_layout, part_numbers, place_layout
 
 __all__ = ["PartQueue"]
+
+
+def _address(place):
+    return Cat(place.number[:-1], place.turn)
 
 
 class PartQueue(wiring.Component):
     """A small memory of D parts for each lane, written in any order of lanes, read in the order of the weights.
 
-    A part that is written shows in the next cycle. It is known by the parity of its lap, the round through the D
-    places of its lane. Therefore after a reset the memory must be swept once, which takes C D cycles; then laps go on
-    from span to span. Nothing here knows how full the queue is: the sequencer announces no beat that has no place.
+    A part that is written can be read in the next cycle, and is known to be there a cycle later. It is known by the
+    parity of its lap, the round through the D places of its lane. Therefore after a reset the laps must be swept once,
+    which takes C D cycles; then they go on from span to span. Nothing here knows how full the queue is: no lane
+    completes a part that has no place.
 
     Members
     -------
     write, turn, number, part : In(1), In, In, In(`part_layout`)
-        Part ``number`` of the lane of turn ``turn`` is complete; ``part.lap`` is left to the queue.
+        Part ``number`` of the lane of turn ``turn`` is complete.
     sweep, place : In(1), In
         Clear a place.
-    read_turn, read_number : In
-        Which part to show.
+    read, following : In(`place_layout`)
+        Which part to show, and the one after it.
+    advance : In(1)
+        The one after it is to be shown from the next cycle on.
     shown : Out(`part_layout`)
         That part.
     there : Out(1)
-        Whether it is there.
+        Whether it was there a cycle ago.
     """
 
     def __init__(self, config: Config):
@@ -41,8 +48,9 @@ class PartQueue(wiring.Component):
             "part": In(part_layout(config)),
             "sweep": In(1),
             "place": In(range(config.ring * config.parts_ahead)),
-            "read_turn": In(range(config.ring)),
-            "read_number": In(part_numbers(config)),
+            "read": In(place_layout(config)),
+            "following": In(place_layout(config)),
+            "advance": In(1),
             "shown": Out(part_layout(config)),
             "there": Out(1),
         })
@@ -52,14 +60,21 @@ class PartQueue(wiring.Component):
         config = self._config
         m.submodules.memory = store = memory.Memory(
             shape=part_layout(config), depth=config.ring * config.parts_ahead, init=[])
-        write, read = store.write_port(), store.read_port(domain="comb")
+        m.submodules.laps = laps = memory.Memory(shape=1, depth=config.ring * config.parts_ahead, init=[])
+        write, read, write_lap = store.write_port(), store.read_port(domain="comb"), laps.write_port()
+        lap, next_lap = laps.read_port(domain="comb"), laps.read_port(domain="comb")
         m.d.comb += [
-            write.en.eq(self.write | self.sweep),
-            write.addr.eq(Mux(self.sweep, self.place, Cat(self.number[:-1], self.turn))),
+            write.en.eq(self.write),
+            write.addr.eq(Cat(self.number[:-1], self.turn)),
             write.data.eq(self.part),
-            write.data.lap.eq(~(self.sweep | self.number[-1])),
-            read.addr.eq(Cat(self.read_number[:-1], self.read_turn)),
+            read.addr.eq(_address(self.read)),
             self.shown.eq(read.data),
-            self.there.eq(read.data.lap != self.read_number[-1]),
+            write_lap.en.eq(self.write | self.sweep),
+            write_lap.addr.eq(Mux(self.sweep, self.place, write.addr)),
+            write_lap.data.eq(~(self.sweep | self.number[-1])),
+            lap.addr.eq(_address(self.read)),
+            next_lap.addr.eq(_address(self.following)),
         ]
+        m.d.sync += self.there.eq(Mux(self.advance, next_lap.data != self.following.number[-1],
+                                      lap.data != self.read.number[-1]))
         return m

@@ -26,9 +26,9 @@ __all__ = ["Ring"]
 
 def _work_layout(config):
     """What a lane may do in its turn: ``allowed``: there is a part of a beat to work on; ``full``: there is no place
-    for it once it is complete; ``final``: it is the last of the segment, ``need``: the weights that it must then have, or,
-    once it is known what it has, the ``room`` that there is (less 1), or ``spent``; ``starting``: the start state is to
-    be read."""
+    for it once it is complete; ``final``: it is the last of the segment, ``need``: the weights that it must then have,
+    or, once it is known what it has, the ``room`` that there is (less 1), or ``spent``; ``starting``: the start state
+    is to be read."""
     return data.StructLayout({
         "allowed": 1, "full": 1, "final": 1, "need": range(config.vector + 1), "room": range(config.vector), "spent": 1,
         "raw_bits": range(config.raw_bits + 1), "starting": 1, "turn": range(config.ring)})
