@@ -23,7 +23,7 @@ class AxisDecoder(wiring.Component):
     s_axis_tdata, s_axis_tvalid, s_axis_tready, s_axis_tlast
         The stream in, W bits per transfer, first byte lowest, ``tlast`` on its last transfer.
     m_axis_tdata, m_axis_tkeep, m_axis_tvalid, m_axis_tready, m_axis_tlast
-        The weights out, N x V bytes per transfer.
+        The weights out, G x V bytes per transfer.
     clear : In(1)
         Reset the decoder, not the system: wait for a stream.
     busy, done, error : Out

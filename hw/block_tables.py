@@ -5,9 +5,10 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.config import Config, TableStyle
+from golden.errors import ConfigError
 
 from .layouts import entry_layout, lookup_layout, table_numbers, table_write_layout
-from .memory import block_memory
+from .memory import block_memory, check_memory
 
 __all__ = ["BlockTables", "check_block_tables"]
 
@@ -18,7 +19,10 @@ def _depth(config):
 
 def check_block_tables(config: Config, target: str | None) -> None:
     """Raise `ConfigError` if the target has no block RAM that holds the tables."""
-    block_memory(target, entry_layout(config).size, _depth(config))
+    try:
+        check_memory(target, entry_layout(config).size, _depth(config))
+    except ConfigError as error:
+        raise ConfigError(f"{config.max_tables} tables of table log {config.table_log}: {error}") from None
 
 
 class BlockTables(wiring.Component):

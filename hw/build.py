@@ -11,7 +11,7 @@ from amaranth.hdl import Value
 
 from golden import digits
 from golden.cli import OneLineParser, atomic_write, naming, read_bytes, run
-from golden.config import Config, TableStyle
+from golden.config import Config, TableMemory, TableStyle
 from golden.container import pack, stream_bytes, unpack
 from golden.cycles import simulate
 from golden.errors import ConfigError, InputError
@@ -26,6 +26,7 @@ from .axis import AxisDecoder
 from .contents import contents_of, rom_config
 from .decoder import MAX_TABLE_LOG
 from .errors import ErrorCode
+from .options import add_decoder_options, decoder_options, family_of, rooms_of
 from .verilog import verilog_of, yosys_version
 
 __all__ = ["add_build_options", "build", "build_from", "check_room", "main", "ports_of", "summary", "write_files"]
@@ -39,7 +40,7 @@ def build(config: Config, stream: Stream | None, out, target: str | None = None)
     Parameters
     ----------
     config : Config
-        The decoder's. Of style ROM its rooms for tables and segments are made those of the stream.
+        The decoder's. Of style ROM its room for everything is made that of the stream.
     stream : Stream or None
         Must be given for style ROM.
     out : path
@@ -63,7 +64,7 @@ def build(config: Config, stream: Stream | None, out, target: str | None = None)
     if config.table_style is TableStyle.ROM:
         if stream is None:
             raise ConfigError("a decoder with tables in ROM must be given the stream it is for")
-        config, contents = rom_config(stream), contents_of(stream)
+        config, contents = rom_config(stream, config), contents_of(stream)
     if stream is not None:
         check_room(config, stream)
     component = AxisDecoder(config, contents, target)
@@ -175,8 +176,8 @@ def _stream(args):
             if made != value:
                 raise ConfigError(f"{args.stream} was made with {name.replace('_', ' ')} {made}, not {value}")
         return stream, data
-    stream, directory = encode_stream(_network(args), table_log_limit=MAX_TABLE_LOG, progress=True,
-                                      **plan_options(args))
+    limit = MAX_TABLE_LOG[TableMemory(args.memory)]
+    stream, directory = encode_stream(_network(args), table_log_limit=limit, progress=True, **plan_options(args))
     return stream, pack(stream, directory)
 
 
@@ -188,28 +189,29 @@ def add_build_options(parser) -> None:
                         "they are, floats of two or more dimensions quantized (default: the embedded digits network)")
     parser.add_argument("--bins", type=int, default=15, help="bins for --weights of floats (default: %(default)s)")
     add_plan_options(parser)
-    parser.add_argument("--tables", choices=[style.value for style in TableStyle], default=TableStyle.ROM.value,
-                        help="rom: the tables of this one stream in logic; ram: loaded from each stream's header "
-                        "(default: %(default)s)")
-    parser.add_argument("--max-tables", type=int, help="style ram: room for tables (default: 8)")
-    parser.add_argument("--max-segments", type=int, help="style ram: room for segments (default: 64)")
+    add_decoder_options(parser)
 
 
-def build_from(args, out) -> tuple[Stream, Config]:
+def build_from(args, out, target: str | None = None) -> tuple[Stream, Config]:
     """Build what the options of `add_build_options` say, the stream beside it as ``net.tsy``.
+
+    Parameters
+    ----------
+    args : Namespace
+    out : path
+    target : str or None
+        See `Decoder`.
 
     Returns
     -------
     tuple of (Stream, Config)
         The stream, and the configuration of the decoder.
     """
+    if args.stream is None:
+        decoder_options(args, Config.lanes if args.lanes is None else args.lanes)  # wrong ones show before the work
     stream, data = _stream(args)
-    style = TableStyle(args.tables)
-    rooms = {name: getattr(args, name) for name in ("max_tables", "max_segments") if getattr(args, name) is not None}
-    if rooms and style is TableStyle.ROM:
-        raise ConfigError("room for tables and segments must be given with --tables ram only")
-    config = replace(stream.config, table_style=style, **rooms)
-    build(config, stream, out)
+    config = replace(stream.config, **decoder_options(args, stream.config.lanes), **rooms_of(args))
+    config = Config.from_dict(build(config, stream, out, target)["config"])
     write_files(out, {"net.tsy": data})
     return stream, config
 
@@ -217,6 +219,8 @@ def build_from(args, out) -> tuple[Stream, Config]:
 def _arguments():
     parser = OneLineParser(prog="hw.build", description=__doc__.split(": ", 1)[1])
     add_build_options(parser)
+    parser.add_argument("--target", metavar="NAME", help="family or device whose block RAM primitives are to be used: "
+                        "ecp5, ice40, gowin, or a target of hw.synth (default: what any tool knows)")
     parser.add_argument("-o", "--output", default="build", metavar="FOLDER", help="default: %(default)s")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
     return parser.parse_args()
@@ -225,15 +229,18 @@ def _arguments():
 def main():
     """The command."""
     args = _arguments()
-    stream, config = build_from(args, args.output)
+    target = family_of(args.target)
+    stream, config = build_from(args, args.output, target)
     figures = summary(stream, config)
-    print(json.dumps(figures) if args.json else _text(figures, config, args.output))
+    print(json.dumps(figures) if args.json else _text(figures, config, target, args.output))
 
 
-def _text(figures, config, output):
+def _text(figures, config, target, output):
+    memory = "logic" if config.table_memory is TableMemory.LOGIC else f"block RAM of {target or 'any family'}"
     return "\n".join([
         f"decoder          {config.lanes} lanes x {config.vector} weights, {config.word_bits}-bit words, R = "
-        f"{config.table_log}, M = {config.max_run}, tables in {config.table_style.name}",
+        f"{config.table_log}, M = {config.max_run}",
+        f"rings            {config.rings} of {config.ring}, tables of style {config.table_style.name} in {memory}",
         f"weights          {figures['weights']:,} in {figures['segments']} segments, {figures['tables']} tables",
         f"stream           {figures['stream_bytes']:,} bytes, {figures['bits_per_weight']:.3f} bits per weight",
         f"ratio            {figures['ratio_to_float32']:.2f} to float32, {figures['ratio_to_plain_packing']:.2f} "

@@ -12,11 +12,19 @@ from .decoder import Contents
 __all__ = ["contents_of", "rom_config"]
 
 
-def rom_config(stream: Stream) -> Config:
-    """The configuration of a decoder of style ROM for one stream."""
+def rom_config(stream: Stream, decoder: Config | None = None) -> Config:
+    """The configuration of a decoder of style ROM for one stream.
+
+    Parameters
+    ----------
+    stream : Stream
+    decoder : Config or None
+        Where rings, queue, kind of memory and output are taken from, if not from the stream's configuration.
+    """
+    own = {name: getattr(decoder or stream.config, name) for name in ("ring", "table_memory", "output", "queue")}
     most = max(max(segment.weights for segment in stream.segments), max(len(words) for words in stream.words))
     return replace(stream.config, table_style=TableStyle.ROM, max_tables=len(stream.tables),
-                   max_segments=len(stream.segments), count_bits=max(8, most.bit_length()))
+                   max_segments=len(stream.segments), count_bits=max(8, most.bit_length()), **own)
 
 
 def contents_of(stream: Stream) -> Contents:

@@ -170,7 +170,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="tansy-") as work:
         folder = args.build or work
         if args.build is None:
-            build_from(args, folder)
+            build_from(args, folder, target.memory_target)
         rate = _weights_per_cycle(folder)
         reports = [synthesize(folder, target, range(1, args.seeds + 1), registered, progress=True)
                    for registered in ((False, True) if args.registered else (False,))]

@@ -20,15 +20,15 @@ def simulator(request):
 
 @pytest.fixture(scope="session")
 def design_of(simulator, tmp_path_factory):
-    """A function from configuration, and stream for style ROM, to the compiled design."""
+    """A function from configuration, and stream for style ROM, and target, to the compiled design."""
     ready = {}
 
-    def design(config, stream=None):
-        key = config, stream and stream_bytes(stream)
+    def design(config, stream=None, target=None):
+        key = config, stream and stream_bytes(stream), target
         if key not in ready:
             folder = Path(tmp_path_factory.mktemp("build"))
-            manifest = build(config, stream, folder)
-            ready[key] = compile_design(folder / "decoder.v", manifest["top"], simulator)
+            manifest = build(config, stream, folder, target)
+            ready[key] = compile_design(folder / "decoder.v", manifest["top"], simulator, target=target)
         return ready[key]
 
     return design

@@ -10,6 +10,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from hw.memory import models_for
+
 from .jobs import Episode, Steps
 from .simulators import Simulator, SimulatorError
 
@@ -89,7 +91,7 @@ class Design:
 
 
 def compile_design(verilog: Path, top: str, simulator: Simulator, waves: str | None = None,
-                   cache: Path = CACHE) -> Design:
+                   cache: Path = CACHE, target: str | None = None) -> Design:
     """Compile a design, or find it in the cache.
 
     Parameters
@@ -101,6 +103,8 @@ def compile_design(verilog: Path, top: str, simulator: Simulator, waves: str | N
         Record waveforms: ``fst`` or ``vcd``. Icarus writes only ``fst``.
     cache : Path
         Folder of compiled designs, by a hash of all that goes into them.
+    target : str or None
+        The family whose block RAM primitives the design names, as in its manifest.
 
     Returns
     -------
@@ -115,9 +119,10 @@ def compile_design(verilog: Path, top: str, simulator: Simulator, waves: str | N
         raise SimulatorError(f"waves must be .fst or .vcd, not {waves!r}")
     if waves == "vcd" and simulator.name == "icarus":
         raise SimulatorError("waves must be .fst with icarus, not .vcd")
-    folder = Path(cache).resolve() / _key(Path(verilog).read_bytes(), top, simulator, waves)
+    sources = [Path(verilog), *models_for(target)]
+    folder = Path(cache).resolve() / _key(*(source.read_bytes() for source in sources), top, simulator, waves)
     if not folder.is_dir():
-        _compile(Path(verilog), top, simulator, waves, folder)
+        _compile(sources, top, simulator, waves, folder)
     return Design(folder, top, simulator, waves)
 
 
@@ -125,7 +130,7 @@ def _compile(verilog, top, simulator, waves, folder):
     """Compile beside the place in the cache and move there, so that it holds whole designs only."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
-    sources, options = [verilog.resolve()], list(ICARUS_OPTIONS)
+    sources, options = [file.resolve() for file in verilog], list(ICARUS_OPTIONS)
     if simulator.name == "verilator":
         sources.append(PORTS)
         options = [*VERILATOR_OPTIONS, *(["--trace-fst"] if waves == "fst" else [])]
@@ -146,7 +151,7 @@ def _compile(verilog, top, simulator, waves, folder):
         reason = _reason(work / "log")
         if "lz4.h" in reason:
             raise SimulatorError("waves as .fst from verilator need the headers of lz4 (liblz4-dev); .vcd needs none")
-        raise SimulatorError(f"{simulator} refuses {verilog}; its log is {work / 'log'}: {reason}")
+        raise SimulatorError(f"{simulator} refuses {verilog[0]}; its log is {work / 'log'}: {reason}")
     for precompiled in work.glob("*.gch"):  # 150 MB, of no use once the design is compiled
         precompiled.unlink()
     _keep(work, folder)

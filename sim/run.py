@@ -32,7 +32,7 @@ def main(argv=None):
             raise InputError(f"{side} must be willing now and then, not never")
     folder = Path(args.build)
     waves = _waves(args.waves)
-    config, top = _manifest(folder / "manifest.json")
+    config, top, target = _manifest(folder / "manifest.json")
     path = args.stream or folder / "net.tsy"
     data = read_bytes(path)
     with naming(path):
@@ -40,7 +40,7 @@ def main(argv=None):
         check_room(config, stream)
         weights, timing = codec.decode(stream), simulate(stream, config, source, sink)
     simulator = find(args.simulator or os.environ.get("TANSY_SIM"))
-    design = compile_design(folder / "decoder.v", top, simulator, waves and waves.suffix[1:])
+    design = compile_design(folder / "decoder.v", top, simulator, waves and waves.suffix[1:], target=target)
     steps = Steps().stream(data[:size], source, sink, timing.end + MARGIN)
     episode, = design.run(steps, config.word_bits, waves)
     problem = difference(episode, weights, timing, config)
@@ -78,11 +78,11 @@ def _waves(name):
 
 
 def _manifest(path):
-    """Configuration and top module of the decoder."""
+    """Configuration, top module and target of the decoder."""
     text = read_bytes(path)
     try:
         manifest = json.loads(text)
-        return Config.from_dict(manifest["config"]), manifest["top"]
+        return Config.from_dict(manifest["config"]), manifest["top"], manifest["target"]
     except (ValueError, KeyError, TypeError):
         raise FormatError(f"{path} is not a manifest of hw.build") from None
 

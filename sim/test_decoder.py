@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from golden.config import Config, TableStyle
+from golden.config import QUEUES, Config, TableMemory, TableStyle
 from golden.container import stream_bytes
 from golden.cycles import simulate
 from golden.errors import ConfigError
@@ -14,6 +14,7 @@ from .checks import difference, wrong_weights
 from .jobs import Steps
 from .streams import Layer, alphabets, make_stream
 
+BLOCK = {"table_memory": TableMemory.BLOCK}
 RAM = [  # name of what it is there for, parameters
     ("one lane", dict(lanes=1, table_log=6, max_run=4, bins=7)),
     ("two lanes", dict(lanes=2, word_bits=16, table_log=7, max_run=2, bins=31)),
@@ -35,6 +36,22 @@ RAM = [  # name of what it is there for, parameters
     ("255 bins", dict(lanes=4, table_log=7, raw_bits=7, bins=255)),
     ("255 bins and runs", dict(lanes=8, word_bits=16, table_log=7, raw_bits=3, max_run=4, bins=255)),
     ("large preload", dict(lanes=4, vector=2, word_bits=16, preload=9, table_log=6, raw_bits=1, bins=15)),
+    ("C 2", dict(lanes=4, word_bits=16, table_log=6, max_run=4, bins=7, ring=2)),
+    ("C 2, V 3, whole words", dict(lanes=6, vector=3, word_bits=8, table_log=6, max_run=2, bins=15, ring=2, queue=2)),
+    ("C 3, rests", dict(lanes=6, vector=2, table_log=5, max_run=16, bins=3, ring=3, queue=16)),
+    ("C 4", dict(lanes=16, vector=2, table_log=6, max_run=4, bins=7, ring=4)),
+    ("C 5, raw bits", dict(lanes=5, vector=4, word_bits=16, preload=5, table_log=5, raw_bits=3, bins=63, ring=5)),
+    ("C 8, W 8", dict(lanes=8, word_bits=8, table_log=7, bins=31, ring=8, queue=2)),
+    ("C 16", dict(lanes=32, word_bits=64, table_log=5, max_run=2, bins=3, ring=16)),
+    ("block, C 3", dict(lanes=9, word_bits=16, table_log=6, max_run=3, raw_bits=2, bins=31, ring=3, **BLOCK)),
+    ("block, C 4", dict(lanes=8, vector=4, table_log=6, max_run=8, bins=3, ring=4, **BLOCK)),
+    ("block, C 4, R 9", dict(lanes=4, vector=2, word_bits=64, table_log=9, bins=31, max_tables=2, ring=4, queue=8,
+                             **BLOCK)),
+]
+TARGETS = [  # of block RAM: family, parameters
+    ("ecp5", dict(lanes=8, vector=2, table_log=7, max_run=4, bins=15, ring=4, **BLOCK)),
+    ("ice40", dict(lanes=3, word_bits=16, table_log=6, raw_bits=1, bins=31, ring=3, **BLOCK)),
+    ("gowin", dict(lanes=10, table_log=6, max_run=2, bins=7, ring=5, queue=2, **BLOCK)),
 ]
 PATTERNS = [  # source, sink
     ("always", "always"),
@@ -57,7 +74,8 @@ def random_config(draw):
             config = ram(dict(
                 lanes=draw.randint(1, 32), vector=draw.randint(1, 4), word_bits=draw.choice((8, 16, 32, 64, 128)),
                 table_log=draw.randint(1, 7), max_run=draw.choice((1, 2, 3, 4, 8, 16)), raw_bits=draw.randint(0, 7),
-                bins=2 * draw.choice((1, 2, 3, 7, 20, 127)) + 1))
+                bins=2 * draw.choice((1, 2, 3, 7, 20, 127)) + 1, ring=draw.choice((1, 1, 2, 3, 4, 5, 8, 16)),
+                queue=draw.choice((None, *QUEUES)), table_memory=draw.choice(list(TableMemory))))
         except ConfigError:
             continue
         if alphabets(config):
@@ -83,13 +101,13 @@ def timed(stream, config, source, sink):
     return simulate(stream, config, Pattern.parse(source), Pattern.parse(sink))
 
 
-def check_streams_by_patterns(design_of, config):
+def check_streams_by_patterns(design_of, config, target=None):
     cases = [(stream, weights, *pattern) for stream, weights in streams_for(config) for pattern in PATTERNS]
     timings = [timed(stream, config, source, sink) for stream, _, source, sink in cases]
     steps = Steps()
     for (stream, _, source, sink), timing in zip(cases, timings):
         steps.reset().stream(stream_bytes(stream), Pattern.parse(source), Pattern.parse(sink), timing.end + 100)
-    episodes = design_of(config).run(steps, config.word_bits)[1:]
+    episodes = design_of(config, target=target).run(steps, config.word_bits)[1:]
     assert len(episodes) == len(cases)
     for (_, weights, source, sink), timing, episode in zip(cases, timings, episodes):
         assert (source, sink, difference(episode, weights, timing, config)) == (source, sink, None)
@@ -100,6 +118,12 @@ def test_streams_by_patterns(design_of, parameters):
     check_streams_by_patterns(design_of, ram(parameters))
 
 
+@pytest.mark.parametrize("target, parameters", [pytest.param(*case, id=case[0]) for case in TARGETS])
+def test_primitives(design_of, target, parameters):
+    """Tables in the block RAM primitives of a family, by their models."""
+    check_streams_by_patterns(design_of, ram(parameters), target)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(40))
 def test_random_configuration(design_of, seed):
@@ -107,7 +131,7 @@ def test_random_configuration(design_of, seed):
     check_streams_by_patterns(design_of, random_config(random.Random(seed)))
 
 
-@pytest.mark.parametrize("name", ["one lane", "eight lanes", "V 3"])
+@pytest.mark.parametrize("name", ["one lane", "eight lanes", "V 3", "C 4", "block, C 3"])
 @pytest.mark.parametrize("step", [Steps.reset, Steps.clear], ids=["reset", "clear"])
 def test_stopped_in_mid_stream(design_of, name, step):
     """After a reset or a clear at any point the next stream is decoded as if it were the first."""
@@ -127,14 +151,15 @@ def test_stopped_in_mid_stream(design_of, name, step):
         assert (point, difference(whole, weights, timing, config)) == (point, None)
 
 
-@pytest.mark.parametrize("name", ["two lanes", "eight lanes", "V 4", "W 128"])
+@pytest.mark.parametrize("name", ["two lanes", "eight lanes", "V 4", "W 128", "C 3, rests", "block, C 4"])
 def test_back_to_back(design_of, name):
     """Streams offered without a gap: each is decoded with the timing that it has alone."""
     config = ram(dict(RAM)[name])
     streams = [case for case in streams_for(config) for _ in range(2)]
     steps = Steps()
+    limit = 2 * sum(simulate(stream, config).end for stream, _ in streams)
     for stream, _ in streams:
-        steps.stream(stream_bytes(stream), settle=None)
+        steps.stream(stream_bytes(stream), stop=limit, settle=None)
     steps.list[-1]["settle"] = 4
     episode, = design_of(config).run(steps, config.word_bits)
     expected = [segment for _, weights in streams for segment in weights]
@@ -163,23 +188,31 @@ def test_a_tail_is_ignored(design_of):
     assert (episode.done, episode.error) == (True, 0)
 
 
-ROM = [
-    ("N 1", dict(lanes=1, table_log=6, max_run=4, bins=7)),
-    ("N 4, V 2", dict(lanes=4, vector=2, word_bits=16, table_log=7, max_run=2, bins=15, raw_bits=1)),
-    ("N 16", dict(lanes=16, word_bits=64, table_log=6, bins=7)),
+ROM = [  # name, parameters, target
+    ("N 1", dict(lanes=1, table_log=6, max_run=4, bins=7), None),
+    ("N 4, V 2", dict(lanes=4, vector=2, word_bits=16, table_log=7, max_run=2, bins=15, raw_bits=1), None),
+    ("N 16", dict(lanes=16, word_bits=64, table_log=6, bins=7), None),
+    ("C 2", dict(lanes=4, vector=3, word_bits=16, table_log=6, max_run=8, bins=5, ring=2), None),
+    ("C 8", dict(lanes=16, vector=2, table_log=7, max_run=2, bins=31, ring=8, queue=4), None),
+    ("block", dict(lanes=12, table_log=8, max_run=4, bins=15, ring=4, **BLOCK), None),
+    ("block, R 11", dict(lanes=4, word_bits=16, table_log=11, bins=255, ring=4, **BLOCK), None),
+    ("block, ecp5", dict(lanes=8, vector=8, word_bits=64, table_log=6, max_run=8, bins=3, ring=4, **BLOCK), "ecp5"),
+    ("block, ice40", dict(lanes=5, vector=2, table_log=7, max_run=2, bins=7, ring=5, queue=2, **BLOCK), "ice40"),
+    ("block, gowin", dict(lanes=6, word_bits=128, table_log=9, raw_bits=2, bins=127, ring=3, **BLOCK), "gowin"),
 ]
 
 
-@pytest.mark.parametrize("parameters", [pytest.param(p, id=name) for name, p in ROM])
-def test_tables_in_rom(design_of, parameters):
+@pytest.mark.parametrize("parameters, target", [pytest.param(*case, id=name) for name, *case in ROM])
+def test_tables_in_rom(design_of, parameters, target):
     config = Config(**parameters)
     stream, weights = next(streams_for(config))
     timings = [timed(stream, config, *pattern) for pattern in PATTERNS]
     steps = Steps()
     for (source, sink), timing in zip(PATTERNS, timings):
         steps.clear().stream(stream_bytes(stream), Pattern.parse(source), Pattern.parse(sink), timing.end + 100)
-    steps.clear().stream(stream_bytes(stream), settle=None).stream(stream_bytes(stream))
-    episodes = design_of(config, stream).run(steps, config.word_bits)[1:]
+    limit = 3 * timings[0].end
+    steps.clear().stream(stream_bytes(stream), stop=limit, settle=None).stream(stream_bytes(stream), stop=limit)
+    episodes = design_of(config, stream, target).run(steps, config.word_bits)[1:]
     for pattern, timing, episode in zip(PATTERNS, timings, episodes):
         assert (pattern, difference(episode, weights, timing, config)) == (pattern, None)
     assert wrong_weights(episodes[-1].weights(config), 2 * weights) is None

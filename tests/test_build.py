@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from golden import digits
-from golden.config import Config
+from golden.config import Config, TableMemory
 from golden.container import pack, parse_stream, stream_bytes
 from golden.cycles import simulate
 from golden.network import encode_stream
+from hw.decoder import MAX_TABLE_LOG
 from hw.errors import ErrorCode
+from hw.options import default_ring
 from hw.verilog import yosys
 from tests.support import transfers_of
 
@@ -59,10 +61,11 @@ def build(request, net, tmp_path_factory):
 def test_manifest(build):
     folder, _, style, stream = build
     manifest = json.loads((folder / "manifest.json").read_text())
-    assert list(manifest) == ["top", "format_version", "config", "ports", "errors", "versions"]
-    assert (manifest["top"], manifest["format_version"]) == ("decoder", 1)
+    assert list(manifest) == ["top", "format_version", "config", "target", "ports", "errors", "versions"]
+    assert (manifest["top"], manifest["format_version"], manifest["target"]) == ("decoder", 1, None)
     config = Config.from_dict(manifest["config"])
     assert (config.lanes, config.table_log, config.table_style.value) == (2, stream.config.table_log, style)
+    assert (config.ring, config.table_memory.value, config.queue, config.output.value) == (1, "logic", None, "dense")
     assert {port["name"]: port["width"] for port in manifest["ports"]} == PORTS
     assert {port["name"] for port in manifest["ports"] if port["direction"] == "output"} == {
         "s_axis_tready", "m_axis_tdata", "m_axis_tkeep", "m_axis_tvalid", "m_axis_tlast", "busy", "done", "error"}
@@ -113,7 +116,37 @@ def test_embedded_network_and_text(tmp_path):
     stream = parse_stream((tmp_path / "net.tsy").read_bytes())[0]
     assert stream.config.lanes == 3
     assert stream.weights == sum(layer.size for layer in digits.load().values() if layer.dtype.kind in "iu")
-    assert output.startswith("decoder          3 lanes x 1 weights") and len(output.splitlines()) == 6
+    assert output.startswith("decoder          3 lanes x 1 weights") and len(output.splitlines()) == 7
+    assert "\nrings            3 of 1, tables of style ROM in logic\n" in output
+
+
+@pytest.mark.parametrize("options, config, target, text", [
+    (["--ring", "2", "--queue", "8", "--lanes", "4"], (4, 2, "logic", 8), None, "2 of 2, tables of style ROM in logic"),
+    (["--memory", "block", "--lanes", "6", "--tables", "ram"], (6, 3, "block", None), None,
+     "2 of 3, tables of style RAM in block RAM of any family"),
+    (["--memory", "block", "--target", "ecp5-25k-6"], (8, 4, "block", None), "ecp5", "in block RAM of ecp5"),
+    (["--memory", "block", "--target", "ice40", "--ring", "8"], (8, 8, "block", None), "ice40", "block RAM of ice40"),
+    (["--memory", "block", "--target", "xilinx-7"], (8, 4, "block", None), None, "in block RAM of any family"),
+])
+def test_rings_and_memories(options, config, target, text, tmp_path):
+    """What is no part of the stream: in manifest, ports and text, and never in the stream."""
+    output = built(tmp_path, *options)
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    made = Config.from_dict(manifest["config"])
+    assert (made.lanes, made.ring, made.table_memory.value, made.queue) == config
+    assert manifest["target"] == target
+    widths = {port["name"]: port["width"] for port in manifest["ports"]}
+    assert (widths["m_axis_tdata"], widths["m_axis_tkeep"]) == (8 * made.transfer_weights, made.transfer_weights)
+    assert text in output
+    lanes = config[0]
+    expected, _ = encode_stream(digits.load(), lanes=lanes, table_log_limit=MAX_TABLE_LOG[made.table_memory])
+    assert stream_bytes(parse_stream((tmp_path / "net.tsy").read_bytes())[0]) == stream_bytes(expected)
+
+
+@pytest.mark.parametrize("lanes, ring", [(4, 4), (8, 4), (12, 4), (3, 3), (6, 3), (5, 5), (14, 7), (26, 13), (64, 4)])
+def test_ring_of_block_memory(lanes, ring):
+    assert default_ring(lanes, TableMemory.BLOCK) == ring
+    assert default_ring(lanes, TableMemory.LOGIC) == 1
 
 
 REFUSED = [
@@ -124,7 +157,18 @@ REFUSED = [
     (["--word-bits", "12"], "word bits must be one of 8, 16, 32, 64, 128, not 12"),
     (["--word-bits", "8", "--table-log", "7", "--raw-bits", "2"], "word bits must be at least table log"),
     (["--preload", "1"], "preload .* must be a whole number from 2 to 256, not 1"),
-    (["--table-log", "8"], "table log must be at most 7"),
+    (["--table-log", "8"], "table log must be at most 7 for tables in logic, not 8"),
+    (["--table-log", "12", "--memory", "block"], "table log must be at most 11 for tables in block, not 12"),
+    (["--table-log", "11", "--memory", "block", "--target", "ice40"], "4 tables of table log 11: depth of a block"),
+    (["--memory", "flash"], "argument --memory: invalid choice: 'flash'"),
+    (["--memory", "block", "--lanes", "2"], "lanes must have a divisor from 3 to 16 for tables in block RAM, not be 2"),
+    (["--memory", "block", "--ring", "2"], "ring must be at least 3 for tables in block RAM, not 2"),
+    (["--ring", "3"], "ring must divide the 8 lanes, not be 3"),
+    (["--ring", "17"], "ring must be a whole number from 1 to 16, not 17"),
+    (["--stream", "NET", "--ring", "4"], "ring must divide the 2 lanes, not be 4"),
+    (["--queue", "3"], "queue must be one of 2, 4, 8, 16, not 3"),
+    (["--target", "z80"], "target must be one of ecp5, ice40, gowin, ecp5-85k-6, .*, not 'z80'"),
+    (["--output-mode", "dry"], "argument --output-mode: invalid choice: 'dry'"),
     (["--max-tables", "4"], "room for tables and segments must be given with --tables ram only"),
     (["--tables", "ram", "--max-tables", "1"], "max tables must be at least [2-9] for this stream, not 1"),
     (["--tables", "block"], "argument --tables: invalid choice: 'block'"),

@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from golden.config import Config, TableStyle
+from golden.config import Config, TableMemory, TableStyle
 from golden.container import stream_bytes
 from golden.cycles import simulate
 from golden.errors import ConfigError
@@ -25,13 +25,31 @@ PATTERNS = [
     (ALWAYS, Pattern("burst", (3, 4))),
     (Pattern("random", (0.7, 3)), Pattern("random", (0.4, 4))),
 ]
-CONFIGS = [
-    Config(lanes=1, word_bits=8, table_log=4, bins=3),
-    Config(lanes=2, vector=2, word_bits=8, table_log=5, max_run=4, bins=7),
-    Config(lanes=3, vector=4, word_bits=16, table_log=5, max_run=3, raw_bits=2, bins=31),
-    Config(lanes=4, vector=1, word_bits=32, table_log=7, bins=15),
-    Config(lanes=5, vector=3, word_bits=128, preload=4, table_log=3, max_run=8, bins=3),
-]
+BLOCK = {"table_memory": TableMemory.BLOCK}
+RAM = {"table_style": TableStyle.RAM}
+IN_A_ROW = {
+    "ROM": SMALL,
+    "RAM, C 2": Config(lanes=4, word_bits=16, table_log=4, bins=3, max_run=2, ring=2, queue=2, **RAM),
+    "block, C 3": Config(lanes=3, word_bits=8, table_log=4, bins=3, ring=3, **BLOCK),
+}
+CONFIGS = {
+    "N 1": Config(lanes=1, word_bits=8, table_log=4, bins=3, **RAM),
+    "N 2, V 2, rests": Config(lanes=2, vector=2, word_bits=8, table_log=5, max_run=5, bins=7),
+    "N 3, V 4, raw bits": Config(lanes=3, vector=4, word_bits=16, table_log=5, max_run=3, raw_bits=2, bins=31, **RAM),
+    "N 4": Config(lanes=4, vector=1, word_bits=32, table_log=7, bins=15),
+    "N 5, V 3, W 128": Config(lanes=5, vector=3, word_bits=128, preload=4, table_log=3, max_run=8, bins=3),
+    "C 2": Config(lanes=2, word_bits=16, table_log=4, max_run=2, bins=5, ring=2, **RAM),
+    "C 2, G 2, whole words": Config(lanes=4, vector=2, word_bits=8, table_log=5, bins=7, ring=2, queue=2),
+    "C 3, rests": Config(lanes=6, vector=2, word_bits=16, table_log=5, max_run=8, bins=3, ring=3, **RAM),
+    "C 4, raw bits": Config(lanes=4, word_bits=32, preload=3, table_log=6, raw_bits=3, bins=63, ring=4),
+    "C 4, G 2, V 3": Config(lanes=8, vector=3, word_bits=16, table_log=5, max_run=3, bins=7, ring=4, queue=8, **RAM),
+    "C 5, W 8": Config(lanes=5, word_bits=8, table_log=7, max_run=2, bins=15, ring=5, queue=2),
+    "C 8": Config(lanes=8, vector=2, word_bits=64, table_log=6, max_run=4, bins=7, ring=8),
+    "block, C 3": Config(lanes=3, vector=4, word_bits=32, table_log=5, max_run=4, bins=7, ring=3, **BLOCK, **RAM),
+    "block, C 4, three rings, R 11": Config(lanes=12, word_bits=32, table_log=11, bins=127, ring=4, queue=2, **BLOCK),
+    "block, C 5, rests": Config(lanes=5, vector=2, word_bits=128, table_log=7, max_run=16, bins=3, ring=5, **BLOCK),
+    "block, C 4, W 8": Config(lanes=8, word_bits=8, table_log=7, raw_bits=1, bins=31, ring=4, queue=8, **BLOCK),
+}
 
 
 def stream_for(config, seed, weights=90):
@@ -43,11 +61,11 @@ def stream_for(config, seed, weights=90):
     return make_stream(config, layers, seed)
 
 
-@pytest.mark.parametrize("style", TableStyle)
-@pytest.mark.parametrize("number", range(len(CONFIGS)))
-def test_streams(number, style):
+@pytest.mark.parametrize("name", CONFIGS)
+def test_streams(name):
     """Every pattern on one decoder, with a ``clear`` between two."""
-    stream, weights = stream_for(CONFIGS[number], number)
+    stream, weights = stream_for(CONFIGS[name], len(name))
+    style = CONFIGS[name].table_style
     dut = decoder_for(stream, style)
     data = stream_bytes(stream)
     steps = [{"data": data, "source": source, "sink": sink} for source, sink in PATTERNS]
@@ -59,19 +77,20 @@ def test_streams(number, style):
 
 
 @pytest.mark.parametrize("tail", [b"", b"tail of an odd length"])
-@pytest.mark.parametrize("style", TableStyle)
-def test_back_to_back(style, tail):
+@pytest.mark.parametrize("name", ["ROM", "RAM, C 2", "block, C 3"])
+def test_back_to_back(name, tail):
     """Two streams without ``clear``; what follows the words in the input up to ``tlast`` is skipped."""
-    stream, weights = stream_for(SMALL, 1)
-    dut = decoder_for(stream, style)
+    config = IN_A_ROW[name]
+    stream, weights = stream_for(config, 1)
+    dut = decoder_for(stream, config.table_style)
 
     async def testbench(ctx):
-        bench = AxisBench(ctx, dut, SMALL.word_bits)
+        bench = AxisBench(ctx, dut, config.word_bits)
         await bench.send(stream_bytes(stream) + tail)
-        assert bench.episode.done and not wrong_weights(bench.episode.weights(SMALL), weights)
+        assert bench.episode.done and not wrong_weights(bench.episode.weights(config), weights)
         await bench.send(stream_bytes(stream) + tail)
         assert bench.episode.done and not bench.episode.error
-        assert not wrong_weights(bench.episode.weights(SMALL), weights * 2)
+        assert not wrong_weights(bench.episode.weights(config), weights * 2)
 
     run_bench(dut, testbench)
 
@@ -97,26 +116,34 @@ def test_another_stream_into_the_same_memories():
     run_bench(dut, testbench)
 
 
-@pytest.mark.parametrize("style", TableStyle)
-def test_clear_in_mid_stream(style):
+@pytest.mark.parametrize("name", ["ROM", "RAM, C 2", "block, C 3"])
+def test_clear_in_mid_stream(name):
     """Cleared in the header, in the preload, while a beat waits, at the end: the next stream is not disturbed."""
-    stream, weights = stream_for(SMALL, 4)
-    dut = decoder_for(stream, style)
+    config = IN_A_ROW[name]
+    stream, weights = stream_for(config, 4)
+    dut = decoder_for(stream, config.table_style)
     data = stream_bytes(stream)
-    timing = simulate(stream, decoder_config(stream, style))
+    timing = simulate(stream, decoder_config(stream, config.table_style))
     stops = [5, timing.causes["header"] + 3, timing.beats[4], timing.beats[-1], timing.end]
     sinks = [ALWAYS, ALWAYS, Pattern("never"), ALWAYS, ALWAYS]
     steps = [{"data": data, "stop": stop, "sink": sink} for stop, sink in zip(stops, sinks)]
     whole = {"data": data}
-    episodes = play(dut, SMALL.word_bits, *(step for stop in steps for step in (stop, whole)))
+    episodes = play(dut, config.word_bits, *(step for stop in steps for step in (stop, whole)))
     for episode in episodes[1::2]:
-        assert difference(episode, weights, timing, SMALL) is None
+        assert difference(episode, weights, timing, config) is None
 
 
 @pytest.mark.parametrize("make, message", [
     (lambda s: Decoder(Config(table_log=8), contents_of(s)), "table log must be at most 7 for tables in logic, not 8"),
+    (lambda s: Decoder(Config(table_log=12, ring=4, **BLOCK, **RAM)),
+     "table log must be at most 11 for tables in block, not 12"),
+    (lambda s: Decoder(Config(table_log=8, word_bits=8, ring=4, **BLOCK, **RAM)),
+     "word bits must be more than the table log 8 in hardware"),
+    (lambda s: Decoder(Config(table_log=9, max_tables=5, ring=4, **BLOCK, **RAM), target="ice40"),
+     "5 tables of table log 9: depth of a block memory must be from 2 to 2048 here, not 2560"),
+    (lambda s: Decoder(Config(ring=4, **BLOCK, **RAM), target="xc7"), "target must be one of ecp5, ice40, gowin"),
     (lambda s: Decoder(rom_config(s)), "a decoder of style ROM must be built with the contents of a stream"),
-    (lambda s: Decoder(Config(table_style=TableStyle.RAM), contents_of(s)),
+    (lambda s: Decoder(Config(**RAM), contents_of(s)),
      "a decoder of style RAM must be built without the contents of a stream"),
 ])
 def test_wrong_arguments(make, message):

@@ -11,60 +11,68 @@ from tests.support import feeder, run_bench
 
 
 def random_requests(random, config, count):
-    """Per beat how many words each lane asks for, at least one in all."""
+    """Per turn of a beat: whose turn it is, and how many words each ring asks for, at least one in all."""
     requests = []
     while len(requests) < count:
-        asked = [random.choice([0, 0, random.randint(0, config.words_per_beat)]) for _ in range(config.lanes)]
+        asked = [random.choice([0, 0, random.randint(0, config.words_per_beat)]) for _ in range(config.rings)]
         if any(asked):
-            requests.append(asked)
+            requests.append((random.randrange(config.ring), asked))
     return requests
 
 
-def payload_of(asked, per_lane):
-    """A request on its port: per lane a group of ones, lowest first."""
-    return sum(((1 << k) - 1) << lane * per_lane for lane, k in enumerate(asked))
+def payload_of(config, turn, asked):
+    """A request on its port: per ring a group of ones, lowest first."""
+    return {"turn": turn, "mask": sum(((1 << k) - 1) << ring * config.words_per_beat for ring, k in enumerate(asked))}
 
 
 def need_order(config, requests):
-    """The lanes in the order of their words."""
-    preload = [lane for lane in range(config.lanes) for _ in range(config.preload)]
-    return preload + [lane for asked in requests for lane, k in enumerate(asked) for _ in range(k)]
+    """The (ring, turn) of each word in order."""
+    preload = [(ring, turn) for turn in range(config.ring) for ring in range(config.rings)
+               for _ in range(config.preload)]
+    return preload + [(ring, turn) for turn, asked in requests for ring, k in enumerate(asked) for _ in range(k)]
 
 
 async def begin(ctx, dut, words, word_bits, wrong=0):
     data = b"".join(word.to_bytes(word_bits // 8, "little") for word in words)
-    ctx.set(dut.words, len(words))
+    ctx.set(dut.words_stored, len(words))
     ctx.set(dut.crc, zlib.crc32(data) ^ wrong)
     ctx.set(dut.begin, 1)
     await ctx.tick()
     ctx.set(dut.begin, 0)
 
 
-async def watch(ctx, dut, config, count):
-    """So many words as they are handed out: (lane, word)."""
-    given, preloaded = [], config.lanes * config.preload
+def given_now(ctx, dut):
+    """(ring, turn, first, word) of the word handed out in this cycle; ``None`` if there is none."""
+    words = [ctx.get(port) for port in dut.words]
+    enabled = [ring for ring, word in enumerate(words) if word.enable]
+    assert len(enabled) <= 1
+    return (enabled[0], *(words[enabled[0]][name] for name in ("turn", "first", "data"))) if enabled else None
+
+
+async def watch(ctx, dut, count):
+    """So many words as they are handed out."""
+    given = []
     for _ in range(3000):
         if len(given) == count:
             break
-        lanes = ctx.get(dut.to_lane)
-        if lanes:
-            assert lanes.bit_count() == 1
-            assert ctx.get(dut.preloading) == (len(given) < preloaded)
-            assert ctx.get(dut.preloading) or not ctx.get(dut.idle)
-            given.append((lanes.bit_length() - 1, ctx.get(dut.word)))
+        now = given_now(ctx, dut)
+        given += [now] * (now is not None)
         await ctx.tick()
     return given
 
 
-@pytest.mark.parametrize("idle, pause", [(0, 0), (0.6, 0), (0, 0.7), (0.3, 0.3)])
-@pytest.mark.parametrize("lanes, vector, word_bits, preload, stored", [
-    (1, 1, 8, None, 1.0), (3, 1, 16, None, 0.8), (4, 4, 8, 7, 1.0), (8, 2, 8, None, 0.3), (2, 4, 16, None, 0.0),
-    (2, 1, 128, 3, 0.9),
-])
-def test_need_order(lanes, vector, word_bits, preload, stored, idle, pause):
-    """``stored``: the part of all words that is there; the rest are zero words at the end."""
+CASES = [  # N, C, V, W, P, share of words that is there
+    (1, 1, 1, 8, None, 1.0), (3, 1, 1, 16, None, 0.8), (4, 2, 4, 8, 7, 1.0), (8, 4, 2, 8, None, 0.3),
+    (6, 3, 4, 16, None, 0.0), (5, 5, 1, 64, 3, 0.9), (16, 4, 1, 32, None, 1.0),
+]
+
+
+@pytest.mark.parametrize("idle, pause", [(0, 0), (0.6, 0), (0.3, 0.5)])
+@pytest.mark.parametrize("lanes, ring, vector, word_bits, preload, stored", CASES)
+def test_need_order(lanes, ring, vector, word_bits, preload, stored, idle, pause):
+    """``stored``: the part of all words that is there; the rest are zero words at the end. Two spans."""
     random = Random(f"{lanes} {stored} {idle} {pause}")
-    config = Config(lanes=lanes, vector=vector, word_bits=word_bits, preload=preload, table_log=7)
+    config = Config(lanes=lanes, ring=ring, vector=vector, word_bits=word_bits, preload=preload, table_log=7)
     dut = WordDistribution(config)
     spans = []
     for _ in range(2):
@@ -75,22 +83,54 @@ def test_need_order(lanes, vector, word_bits, preload, stored, idle, pause):
     async def testbench(ctx):
         for _, order, words in spans:
             await begin(ctx, dut, words, word_bits)
-            given = await watch(ctx, dut, config, len(order))
-            assert given == list(zip(order, words + [0] * (len(order) - len(words))))
-            await ctx.tick()
-            assert ctx.get(dut.used) and ctx.get(dut.fits) and ctx.get(dut.idle)
-            assert not ctx.get(dut.to_lane)
+            given = await watch(ctx, dut, len(order))
+            assert [(at, turn) for at, turn, _, _ in given] == order
+            assert [word for *_, word in given] == words + [0] * (len(order) - len(words))
+            firsts = [place for place, (_, _, first, _) in enumerate(given[:lanes * config.preload]) if first]
+            assert firsts == list(range(0, lanes * config.preload, config.preload))
+            await ctx.tick().repeat(4)
+            assert ctx.get(dut.used) and ctx.get(dut.fits) and ctx.get(dut.idle) and not ctx.get(dut.hungry)
+            assert given_now(ctx, dut) is None
 
     async def requests(ctx):
         for asked, *_ in spans:
-            await ctx.posedge(dut.preloading)
+            await ctx.posedge(dut.begin)
+            await ctx.tick()
             while ctx.get(dut.preloading):
                 await ctx.tick()
-            payloads = [payload_of(lanes, config.words_per_beat) for lanes in asked]
-            await feeder(dut.requests, payloads, random, pause)(ctx)
+            await feeder(dut.requests, [payload_of(config, *one) for one in asked], random, pause)(ctx)
 
     words = [word for *_, words in spans for word in words]
     run_bench(dut, testbench, requests, feeder(dut.source, words, random, idle))
+
+
+@pytest.mark.parametrize("lanes, ring", [(8, 1), (8, 4)])
+def test_a_word_per_cycle(lanes, ring):
+    """Where source and requests keep up, no cycle is without a word."""
+    config = Config(lanes=lanes, ring=ring, word_bits=16)
+    dut = WordDistribution(config)
+    requests = [(number % ring, [1] * config.rings) for number in range(12)]
+
+    async def testbench(ctx):
+        count = len(need_order(config, requests))
+        await begin(ctx, dut, [5] * count, 16)
+        while not ctx.get(dut.preloading):
+            await ctx.tick()
+        sent = given = cycles = 0
+        ctx.set(dut.source.valid, 1)
+        while given < count:
+            ready = not ctx.get(dut.preloading) or given >= lanes * config.preload - 2
+            offered = sent < len(requests) and ready
+            if offered:
+                ctx.set(dut.requests.payload, payload_of(config, *requests[sent]))
+            ctx.set(dut.requests.valid, offered)
+            sent += offered and ctx.get(dut.requests.ready)
+            given += given_now(ctx, dut) is not None
+            cycles += given > 0
+            await ctx.tick()
+        assert cycles - count <= 4, "the begin of the first request may show"
+
+    run_bench(dut, testbench)
 
 
 @pytest.mark.parametrize("change, used, fits", [("none", 1, 1), ("crc", 1, 0), ("word", 1, 0), ("one more", 0, 1)])
@@ -101,8 +141,8 @@ def test_check(change, used, fits):
 
     async def testbench(ctx):
         await begin(ctx, dut, words + [5] * (change == "one more"), 16, wrong=change == "crc")
-        await watch(ctx, dut, config, 4)
-        await ctx.tick()
+        await watch(ctx, dut, 4)
+        await ctx.tick().repeat(3)
         assert ctx.get(dut.used) == used
         if used:
             assert ctx.get(dut.fits) == fits
@@ -118,36 +158,43 @@ def test_hungry_only_for_stored_words():
     async def testbench(ctx):
         assert not ctx.get(dut.hungry)
         await begin(ctx, dut, [7], 16)
+        await ctx.tick().repeat(2)
         for _ in range(3):
-            assert ctx.get(dut.hungry) and not ctx.get(dut.to_lane)
+            assert ctx.get(dut.hungry) and given_now(ctx, dut) is None
             await ctx.tick()
+        ctx.set(dut.source.payload, 7)
         ctx.set(dut.source.valid, 1)
         await ctx.tick()
-        assert not ctx.get(dut.hungry) and ctx.get(dut.to_lane) and ctx.get(dut.preloading)
+        assert not ctx.get(dut.hungry) and given_now(ctx, dut) == (0, 0, 1, 7)
         await ctx.tick()
-        assert not ctx.get(dut.to_lane) and not ctx.get(dut.preloading)
+        assert given_now(ctx, dut) == (0, 0, 0, 0)
+        await ctx.tick()
+        assert given_now(ctx, dut) is None and not ctx.get(dut.preloading)
 
     run_bench(dut, testbench)
 
 
 def test_idle_only_when_all_words_are_handed_out():
-    """A request counts from the cycle after it was taken, in the queue or not."""
-    config = Config(lanes=2, word_bits=8)
+    """A request counts, in the queue or not, from three cycles later until the last of its words has been sent off."""
+    config = Config(lanes=4, ring=2, word_bits=8)
     dut = WordDistribution(config)
 
     async def testbench(ctx):
         await begin(ctx, dut, [], 8)
-        await ctx.tick().repeat(config.lanes * config.preload)
-        assert ctx.get(dut.idle)
-        ctx.set(dut.requests.payload, 0b11)
-        ctx.set(dut.requests.valid, 1)
-        await ctx.tick()
-        ctx.set(dut.requests.valid, 0)
-        given = 0
-        while given < 2:
-            assert not ctx.get(dut.idle)
-            given += ctx.get(dut.to_lane) != 0
-            await ctx.tick()
-        assert ctx.get(dut.idle)
+        await watch(ctx, dut, config.lanes * config.preload)
+        await ctx.tick().repeat(4)
+        for requests in (3, 1, 4):
+            assert ctx.get(dut.idle)
+            given = []
+            for cycle in range(20):
+                ctx.set(dut.requests.payload, payload_of(config, 1, [1, 1]))
+                ctx.set(dut.requests.valid, cycle < requests)
+                assert ctx.get(dut.requests.ready) or cycle >= requests
+                if cycle >= 3 and len(given) < 2 * requests - 1:
+                    assert not ctx.get(dut.idle)
+                now = given_now(ctx, dut)
+                given += [now] * (now is not None)
+                await ctx.tick()
+            assert given == [(0, 1, 0, 0), (1, 1, 0, 0)] * requests
 
     run_bench(dut, testbench)

@@ -9,7 +9,7 @@ from hw.renormalization import Renormalization
 from tests.support import run_bench
 
 
-@pytest.mark.parametrize("table_log, raw_bits", [(1, 0), (3, 0), (7, 0), (7, 1), (5, 3), (2, 7), (7, 7)])
+@pytest.mark.parametrize("table_log, raw_bits", [(1, 0), (3, 0), (7, 0), (7, 1), (5, 3), (2, 7), (7, 7), (11, 2)])
 def test_all_counts_of_bits(table_log, raw_bits):
     config = Config(table_log=table_log, raw_bits=raw_bits)
     dut = Renormalization(config)
@@ -18,13 +18,11 @@ def test_all_counts_of_bits(table_log, raw_bits):
     async def testbench(ctx):
         for nbits in range(table_log + 1):
             for raw in range(raw_bits + 1):
-                for start in (0, 1):
-                    window = random.getrandbits(config.token_bits)
-                    for port, value in (("window", window), ("nbits", nbits), ("raw_bits", raw), ("start", start)):
+                for window in (0, (1 << config.token_bits) - 1, *(random.getrandbits(config.token_bits),) * 2):
+                    for port, value in (("window", window), ("nbits", nbits), ("raw_bits", raw)):
                         ctx.set(getattr(dut, port), value)
-                    assert ctx.get(dut.take) == (table_log if start else nbits + raw)
-                    assert ctx.get(dut.bits) == window % (1 << (table_log if start else nbits))
-                    if not start:
-                        assert ctx.get(dut.raw) == (window >> nbits) % (1 << raw)
+                    assert ctx.get(dut.take) == nbits + raw
+                    assert ctx.get(dut.bits) == window % (1 << nbits)
+                    assert ctx.get(dut.raw) == (window >> nbits) % (1 << raw)
 
     run_bench(dut, testbench)

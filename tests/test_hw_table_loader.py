@@ -91,7 +91,7 @@ def test_time(listed):
             await ctx.tick()
             used += 1
         padding = len(table_nibbles(table)) % 2
-        assert abs(used - (cycles(two) - cycles(one))) == padding
+        assert abs(used - (cycles(two) - cycles(one))) == 2 * padding
 
     run_bench(top, testbench, feeder(reader.nibbles, table_nibbles(table), random))
 

@@ -1,6 +1,7 @@
 """Memories in block RAM behind one interface, rendered for the primitives of several families.
 
-`block_memory` makes one; `models_for` names the Verilog models of the primitives, for simulation.
+`block_memory` makes one, `check_memory` says whether there can be one; `models_for` names the Verilog models of the
+primitives, for simulation.
 """
 
 from pathlib import Path
@@ -13,7 +14,7 @@ from .ice40 import Ice40Memory
 from .interface import LATENCY, BlockMemory
 from .portable import PortableMemory
 
-__all__ = ["LATENCY", "TARGETS", "BlockMemory", "block_memory", "models_for"]
+__all__ = ["LATENCY", "TARGETS", "BlockMemory", "block_memory", "check_memory", "models_for"]
 
 TARGETS = {None: PortableMemory, "ecp5": Ecp5Memory, "ice40": Ice40Memory, "gowin": GowinMemory}
 MODELS = Path(__file__).with_name("models")
@@ -35,9 +36,13 @@ def block_memory(target: str | None, width: int, depth: int, init=(), ports: int
     ConfigError
         If there is no such target, or it can have no such memory.
     """
-    kind, init = _rendering(target), tuple(init)
-    kind.check(width, depth, init, ports)
-    return kind(width, depth, init, ports, writable)
+    check_memory(target, width, depth, init, ports)
+    return _rendering(target)(width, depth, init, ports, writable)
+
+
+def check_memory(target: str | None, width: int, depth: int, init=(), ports: int = 1) -> None:
+    """Raise `ConfigError` if `block_memory` would, without making one."""
+    _rendering(target).check(width, depth, tuple(init), ports)
 
 
 def models_for(target: str | None) -> list[Path]:
