@@ -1,0 +1,173 @@
+"""A canonical Huffman decoder: one weight per cycle, C streams in turn in a ring of C pipeline stages.
+
+A code's length must be known before the next code can be seen, so the loop of one stream is: pointer, window (a funnel
+shifter over two registers), look-up, pointer addition, refill. With C = 1 all of it is one cycle, as in a textbook
+decoder. With more streams registers cut the loop, and the streams take turns:
+
+    C  cuts
+    1  window, look-up, addition and refill in one cycle
+    2  window | look-up, addition and refill
+    3  window | look-up | addition and refill
+    4  window | look-up | addition | refill
+
+In block RAM the look-up itself takes two cycles, address to output and output to register: C = 3 is window | RAM |
+addition and refill, C = 4 cuts the last in two as above.
+"""
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
+
+from .huffman import UNIT_BITS, HuffmanCode
+from .look_up import BlockTable, write_layout
+from .streams import WORD_BITS, OutputBuffer, WordRegister, any_of, registers
+
+__all__ = ["HuffmanDecoder"]
+
+WEIGHT_BITS = 8
+
+
+class UnitSource(wiring.Component):
+    """Words to 16-bit units, one per cycle.
+
+    Members
+    -------
+    words : In(stream of 32 bits)
+    unit, held : Out(16), Out(1)
+        The next unit, and whether there is one.
+    take : In(1)
+        It is taken; only while it is there.
+    """
+
+    words: In(stream.Signature(WORD_BITS))
+    unit: Out(UNIT_BITS)
+    held: Out(1)
+    take: In(1)
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.register = register = WordRegister()
+        wiring.connect(m, register.words, wiring.flipped(self.words))
+        upper, two = Signal(UNIT_BITS), Signal()
+        m.d.comb += register.take.eq(~self.held | (self.take & ~two))
+        with m.If(register.take):
+            m.d.sync += [self.unit.eq(register.word), upper.eq(register.word >> UNIT_BITS), self.held.eq(register.held),
+                         two.eq(register.held)]
+        with m.Elif(self.take):
+            m.d.sync += [self.unit.eq(upper), two.eq(0)]
+        return m
+
+
+def bits_layout():
+    """The bits of one stream: two units, and how many bits of the first are used up."""
+    return data.StructLayout({"low": UNIT_BITS, "high": UNIT_BITS, "used": ceil_log2(UNIT_BITS)})
+
+
+class HuffmanDecoder(wiring.Component):
+    """Decodes what `huffman.encode` wrote.
+
+    Throughput: one weight per cycle while words come and the sink takes. Latency: 2 C cycles to take the first units.
+    Reset: waits for a stream, C streams of it.
+
+    Parameters
+    ----------
+    code : HuffmanCode
+        In logic: the code. In block RAM: what is there from the start.
+    streams : int
+        C: 1 to 4 in logic, 3 or 4 in block RAM.
+    block : bool
+        The table is a block RAM of ``2 ** longest`` entries, else logic.
+    loadable : bool
+        Block RAM only: the table can be written.
+
+    Members
+    -------
+    words : In(stream of 32 bits)
+    weights : Out(stream of 8 bits)
+        One signed weight per transfer.
+    write : In
+        Where it is loadable: entry ``length - 1`` (4 bits) and weight (8 bits) for the next bits, first bit lowest.
+    """
+
+    def __init__(self, code: HuffmanCode, streams: int, block: bool = False, loadable: bool = False):
+        if not (3 if block else 1) <= streams <= 4:
+            raise ValueError(f"streams must be {3 if block else 1} to 4, not {streams}")
+        if loadable and not block:
+            raise ValueError("a loadable table must be in block RAM")
+        self._code, self._streams, self._block, self._loadable = code, streams, block, loadable
+        self._weight_bits = WEIGHT_BITS if loadable else code.half.bit_length() + 1
+        ports = {"words": In(stream.Signature(WORD_BITS)), "weights": Out(stream.Signature(WEIGHT_BITS))}
+        if loadable:
+            ports["write"] = In(write_layout(1 << code.longest, 4 + WEIGHT_BITS))
+        super().__init__(ports)
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.source = source = UnitSource()
+        m.submodules.buffer = buffer = OutputBuffer(WEIGHT_BITS)
+        wiring.connect(m, source.words, wiring.flipped(self.words))
+        wiring.connect(m, wiring.flipped(self.weights), buffer.port)
+        move = Signal()
+        m.d.comb += move.eq(source.held & ~buffer.full)
+        state = Signal(bits_layout())
+        window = Signal(self._code.longest)
+        m.d.comb += window.eq(Cat(state.low, state.high) >> state.used)
+        look_up = self._block_look_up if self._block else self._logic_look_up
+        bits, length, weight = look_up(m, move, state, window)
+        moved = Signal(UNIT_BITS.bit_length())
+        m.d.comb += moved.eq(bits.used + length)
+        if self._streams == 4:
+            bits, moved, weight = registers(m, move, bits, moved, weight)
+        loading = self._loading(m, move)
+        self._refill(m, move, loading, state, bits, moved, source)
+        m.d.comb += [buffer.payload.eq(weight), buffer.push.eq(move & ~loading)]
+        return m
+
+    def _logic_look_up(self, m, move, bits, window):
+        """The length and the weight of the window's first code: a sum of products of the code's own bits."""
+        code = self._code
+        if self._streams >= 2:
+            bits, window = registers(m, move, bits, window)
+        length, weight = Signal(range(code.longest + 1)), Signal(signed(self._weight_bits))
+        lengths, weights = [], []
+        for symbol, (size, prefix) in enumerate(zip(code.lengths, code.codes)):
+            if size:
+                match = Signal(name=f"match_{symbol}")
+                m.d.comb += match.eq(window[:size] == prefix)
+                lengths.append(Mux(match, Const(size, length.shape()), 0))
+                weights.append(Mux(match, Const(symbol - code.half, weight.shape()), 0).as_unsigned())
+        m.d.comb += [length.eq(any_of(lengths)), weight.eq(any_of(weights))]
+        if self._streams >= 3:
+            bits, length, weight = registers(m, move, bits, length, weight)
+        return bits, length, weight
+
+    def _block_look_up(self, m, move, bits, window):
+        """The same from a block RAM, two cycles later."""
+        width = 4 + self._weight_bits
+        entries = [length - 1 | (weight & (1 << self._weight_bits) - 1) << 4 for length, weight in self._code.table]
+        m.submodules.table = table = BlockTable(width, entries, self._loadable)
+        if self._loadable:
+            wiring.connect(m, table.write, wiring.flipped(self.write))
+        m.d.comb += [table.enable.eq(move), table.address.eq(window)]
+        for _ in range(2):
+            bits, = registers(m, move, bits)
+        return bits, table.data[:4] + 1, table.data[4:].as_signed()
+
+    def _loading(self, m, move):
+        """Whether the streams still take their first units, two each."""
+        turn, loading = Signal(range(2 * self._streams)), Signal(init=1)
+        with m.If(move & loading):
+            m.d.sync += [turn.eq(turn + 1), loading.eq(turn != 2 * self._streams - 1)]
+        return loading
+
+    def _refill(self, m, move, loading, state, bits, moved, source):
+        """The bits of a stream after a code; a unit that is used up makes room for the next one."""
+        crossed = Signal()
+        m.d.comb += [crossed.eq(moved[-1] | loading), source.take.eq(move & crossed)]
+        with m.If(move):
+            m.d.sync += [
+                state.low.eq(Mux(crossed, bits.high, bits.low)),
+                state.high.eq(Mux(crossed, source.unit, bits.high)),
+                state.used.eq(Mux(loading, 0, moved)),
+            ]
