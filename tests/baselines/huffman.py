@@ -10,8 +10,10 @@ from functools import cached_property
 
 import numpy as np
 
-__all__ = ["UNIT_BITS", "HuffmanCode", "code_lengths", "decode", "encode"]
+__all__ = ["ENTRY_BITS", "LENGTH_BITS", "UNIT_BITS", "HuffmanCode", "code_lengths", "decode", "encode"]
 
+LENGTH_BITS = 5
+ENTRY_BITS = LENGTH_BITS + 8  #: of an entry of the decoder's table
 UNIT_BITS = 16  #: what a stream takes at a time, and the longest code
 
 
@@ -83,15 +85,20 @@ class HuffmanCode:
             code, before = code + 1, length
         return tuple(codes)
 
-    @property
-    def table(self) -> list[tuple[int, int]]:
-        """(length, weight) for each number that the next ``longest`` bits can be, the first bit lowest."""
-        table = [(1, 0)] * (1 << self.longest)
+    def table(self, room: int) -> list[tuple[int, int]]:
+        """(length, weight) for each number that the next ``room`` bits can be, the first bit lowest."""
+        if self.longest > room:
+            raise ValueError(f"codes must have at most {room} bits, not {self.longest}")
+        table = [(1, 0)] * (1 << room)
         for symbol, (length, code) in enumerate(zip(self.lengths, self.codes)):
             if length:
-                for rest in range(1 << self.longest - length):
+                for rest in range(1 << room - length):
                     table[code | rest << length] = (length, symbol - self.half)
         return table
+
+    def entries(self, room: int) -> list[int]:
+        """`table` as numbers: the length, and above it the weight in two's complement."""
+        return [length | (weight & 255) << LENGTH_BITS for length, weight in self.table(room)]
 
 
 def _units(lengths, codes, wanted):
@@ -142,7 +149,7 @@ def decode(words, code: HuffmanCode, streams: int, count: int) -> np.ndarray:
     held = [next(units) for _ in range(streams)]
     held = [low | next(units) << UNIT_BITS for low in held]
     used = [0] * streams
-    table, mask = code.table, (1 << code.longest) - 1
+    table, mask = code.table(code.longest), (1 << code.longest) - 1
     weights = np.empty(count, dtype=np.int8)
     for i in range(count):
         stream = i % streams

@@ -10,7 +10,7 @@ decoder. With more streams registers cut the loop, and the streams take turns:
     3  window | look-up | addition and refill
     4  window | look-up | addition | refill
 
-In block RAM the look-up itself takes two cycles, address to output and output to register: C = 3 is window | RAM |
+A loadable table is a block RAM, and the look-up takes two cycles, array and output register: C = 3 is window | RAM |
 addition and refill, C = 4 cuts the last in two as above.
 """
 
@@ -19,7 +19,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
-from .huffman import UNIT_BITS, HuffmanCode
+from .huffman import ENTRY_BITS, LENGTH_BITS, UNIT_BITS, HuffmanCode
 from .look_up import BlockTable, write_layout
 from .streams import WORD_BITS, OutputBuffer, WordRegister, any_of, registers
 
@@ -73,33 +73,33 @@ class HuffmanDecoder(wiring.Component):
     Parameters
     ----------
     code : HuffmanCode
-        In logic: the code. In block RAM: what is there from the start.
+        The code, or what is in the table from the start.
     streams : int
-        C: 1 to 4 in logic, 3 or 4 in block RAM.
-    block : bool
-        The table is a block RAM of ``2 ** longest`` entries, else logic.
-    loadable : bool
-        Block RAM only: the table can be written.
+        C: 1 to 4, with a loadable table 3 or 4.
+    room : int or None
+        ``None``: the code is fixed, in logic. Else the table is loadable, and codes may have up to so many bits.
+    ecp5 : bool
+        The table is one DP16KD with its output register (``room`` up to 10), else what any tool knows.
 
     Members
     -------
     words : In(stream of 32 bits)
     weights : Out(stream of 8 bits)
         One signed weight per transfer.
-    write : In
-        Where it is loadable: entry ``length - 1`` (4 bits) and weight (8 bits) for the next bits, first bit lowest.
+    write : In(`write_layout`)
+        Where it is loadable: for the next ``room`` bits, the first one lowest, `huffman.HuffmanCode.entries`.
     """
 
-    def __init__(self, code: HuffmanCode, streams: int, block: bool = False, loadable: bool = False):
-        if not (3 if block else 1) <= streams <= 4:
-            raise ValueError(f"streams must be {3 if block else 1} to 4, not {streams}")
-        if loadable and not block:
-            raise ValueError("a loadable table must be in block RAM")
-        self._code, self._streams, self._block, self._loadable = code, streams, block, loadable
-        self._weight_bits = WEIGHT_BITS if loadable else code.half.bit_length() + 1
+    def __init__(self, code: HuffmanCode, streams: int, room: int | None = None, ecp5: bool = False):
+        least = 1 if room is None else 3
+        if not least <= streams <= 4:
+            raise ValueError(f"streams must be {least} to 4, not {streams}")
+        self._code, self._streams, self._room, self._ecp5 = code, streams, room, ecp5
+        self._window_bits = code.longest if room is None else room
         ports = {"words": In(stream.Signature(WORD_BITS)), "weights": Out(stream.Signature(WEIGHT_BITS))}
-        if loadable:
-            ports["write"] = In(write_layout(1 << code.longest, 4 + WEIGHT_BITS))
+        if room is not None:
+            self._entries = code.entries(room)
+            ports["write"] = In(write_layout(len(self._entries), ENTRY_BITS))
         super().__init__(ports)
 
     def elaborate(self, platform):
@@ -111,9 +111,9 @@ class HuffmanDecoder(wiring.Component):
         move = Signal()
         m.d.comb += move.eq(source.held & ~buffer.full)
         state = Signal(bits_layout())
-        window = Signal(self._code.longest)
+        window = Signal(self._window_bits)
         m.d.comb += window.eq(Cat(state.low, state.high) >> state.used)
-        look_up = self._block_look_up if self._block else self._logic_look_up
+        look_up = self._logic_look_up if self._room is None else self._block_look_up
         bits, length, weight = look_up(m, move, state, window)
         moved = Signal(UNIT_BITS.bit_length())
         m.d.comb += moved.eq(bits.used + length)
@@ -129,7 +129,7 @@ class HuffmanDecoder(wiring.Component):
         code = self._code
         if self._streams >= 2:
             bits, window = registers(m, move, bits, window)
-        length, weight = Signal(range(code.longest + 1)), Signal(signed(self._weight_bits))
+        length, weight = Signal(range(code.longest + 1)), Signal(signed(code.half.bit_length() + 1))
         lengths, weights = [], []
         for symbol, (size, prefix) in enumerate(zip(code.lengths, code.codes)):
             if size:
@@ -144,15 +144,12 @@ class HuffmanDecoder(wiring.Component):
 
     def _block_look_up(self, m, move, bits, window):
         """The same from a block RAM, two cycles later."""
-        width = 4 + self._weight_bits
-        entries = [length - 1 | (weight & (1 << self._weight_bits) - 1) << 4 for length, weight in self._code.table]
-        m.submodules.table = table = BlockTable(width, entries, self._loadable)
-        if self._loadable:
-            wiring.connect(m, table.write, wiring.flipped(self.write))
+        m.submodules.table = table = BlockTable(ENTRY_BITS, self._entries, self._ecp5)
+        wiring.connect(m, table.write, wiring.flipped(self.write))
         m.d.comb += [table.enable.eq(move), table.address.eq(window)]
         for _ in range(2):
             bits, = registers(m, move, bits)
-        return bits, table.data[:4] + 1, table.data[4:].as_signed()
+        return bits, table.data[:LENGTH_BITS], table.data[LENGTH_BITS:].as_signed()
 
     def _loading(self, m, move):
         """Whether the streams still take their first units, two each."""

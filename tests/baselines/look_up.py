@@ -1,8 +1,10 @@
-"""A table in block RAM whose output goes through a register: two cycles from address to data."""
+"""A loadable table in block RAM, read through a register: two moves from address to data."""
 
-from amaranth.hdl import Module
+from amaranth.hdl import Module, Signal
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
+
+from .ecp5 import RAM_BITS, RAM_DEPTH, block_ram
 
 __all__ = ["BlockTable", "write_layout"]
 
@@ -13,7 +15,7 @@ def write_layout(depth: int, width: int):
 
 
 class BlockTable(wiring.Component):
-    """A table of plain numbers, fixed or loadable.
+    """A table of plain numbers.
 
     Parameters
     ----------
@@ -21,37 +23,48 @@ class BlockTable(wiring.Component):
         Bits of an entry.
     entries : list of int
         What it holds from the start.
-    loadable : bool
-        Whether it has a write port.
+    ecp5 : bool
+        Made of one DP16KD with its output register (up to 1,024 entries of 18 bits), else of what any tool knows.
 
     Members
     -------
     enable : In(1)
-        Reading moves on: address to output, output to ``data``.
+        Reading moves on: address to array, array to register.
     address : In
     data : Out(width)
         The entry of the address of two moves ago.
-    write : In
-        Only where it is loadable.
+    write : In(`write_layout`)
     """
 
-    def __init__(self, width: int, entries, loadable: bool):
-        self._width, self._entries, self._loadable = width, entries, loadable
-        ports = {"enable": In(1), "address": In(range(len(entries))), "data": Out(width)}
-        super().__init__(ports | ({"write": In(write_layout(len(entries), width))} if loadable else {}))
+    def __init__(self, width: int, entries, ecp5: bool = False):
+        if ecp5 and (width > RAM_BITS or len(entries) > RAM_DEPTH):
+            raise ValueError(f"a table must have at most {RAM_DEPTH} entries of {RAM_BITS} bits, not {len(entries)} "
+                             f"of {width}")
+        self._width, self._entries, self._ecp5 = width, entries, ecp5
+        super().__init__({
+            "enable": In(1),
+            "address": In(range(len(entries))),
+            "data": Out(width),
+            "write": In(write_layout(len(entries), width)),
+        })
 
     def elaborate(self, platform):
         m = Module()
+        if self._ecp5:
+            word = Signal(RAM_BITS)
+            m.submodules.memory = block_ram(self._entries, self.enable, self.address, word,
+                                            (self.write.enable, self.write.address, self.write.data))
+            m.d.comb += self.data.eq(word)
+            return m
         m.submodules.memory = store = memory.Memory(shape=self._width, depth=len(self._entries), init=self._entries)
-        read = store.read_port()
-        m.d.comb += [read.addr.eq(self.address), read.en.eq(self.enable)]
+        read, write = store.read_port(), store.write_port()
+        m.d.comb += [
+            read.addr.eq(self.address),
+            read.en.eq(self.enable),
+            write.addr.eq(self.write.address),
+            write.data.eq(self.write.data),
+            write.en.eq(self.write.enable),
+        ]
         with m.If(self.enable):
             m.d.sync += self.data.eq(read.data)
-        if self._loadable:
-            write = store.write_port()
-            m.d.comb += [
-                write.addr.eq(self.write.address),
-                write.data.eq(self.write.data),
-                write.en.eq(self.write.enable),
-            ]
         return m

@@ -1,11 +1,12 @@
-"""A byte-renormalizing rANS decoder: one weight per cycle, K = 7 states in turn in a ring of seven pipeline stages.
+"""A byte-renormalizing rANS decoder: one weight per cycle, K = 8 states in turn in a ring of eight pipeline stages.
 
 The loop of one state is long: slot, symbol, count, multiplication, addition, renormalization. So registers cut it into
-seven short stages, and seven states take turns, as in interleaved rANS in software; they share one sequence of bytes.
+eight short stages, and eight states take turns, as in interleaved rANS in software; they share one sequence of bytes.
 
-    1  slot to the block RAM's output          4  product in a multiplier      6  how many bytes
-    2  to the register behind it: the symbol   5  product + slot - start       7  bytes shifted in
-    3  symbol to count and start
+    1  slot to the block RAM's array            5  to its product
+    2  to the register behind it: the symbol    6  product + slot - start
+    3  symbol to count and start                7  how many bytes
+    4  to the middle of the multiplier          8  bytes shifted in
 """
 
 from amaranth.hdl import Cat, Module, Mux, Signal, signed
@@ -13,13 +14,14 @@ from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
+from .ecp5 import multiplier
 from .look_up import BlockTable, write_layout
 from .rans import STATE_BITS, RansModel
 from .streams import WORD_BITS, OutputBuffer, WordRegister, registers
 
 __all__ = ["STATES", "RansDecoder"]
 
-STATES = 7
+STATES = 8
 WEIGHT_BITS = 8
 LOW_BITS = STATE_BITS - 8
 
@@ -77,9 +79,9 @@ def symbol_layout(log: int, weight_bits: int):
 
 
 class RansDecoder(wiring.Component):
-    """Decodes what `rans.encode` wrote for seven states.
+    """Decodes what `rans.encode` wrote for eight states.
 
-    Throughput: one weight per cycle while words come and the sink takes. Latency: some 14 cycles to take the states.
+    Throughput: one weight per cycle while words come and the sink takes. Latency: some 16 cycles to take the states.
     Reset: waits for a stream.
 
     Parameters
@@ -87,21 +89,23 @@ class RansDecoder(wiring.Component):
     model : RansModel
         What is in the tables from the start. No count may be ``2 ** log``.
     loadable : bool
-        Whether both tables can be written.
+        Whether the tables can be written.
+    ecp5 : bool
+        Made of one DP16KD and one MULT18X18D with the registers inside (``log`` up to 10), else of what any tool knows.
 
     Members
     -------
     words : In(stream of 32 bits)
     weights : Out(stream of 8 bits)
         One signed weight per transfer.
-    write_slot, write_symbol : In
+    write_slot, write_symbol : In(`write_layout`)
         Where it is loadable: the symbol of a slot; `symbol_layout` of a symbol, as a number.
     """
 
-    def __init__(self, model: RansModel, loadable: bool = False):
+    def __init__(self, model: RansModel, loadable: bool = False, ecp5: bool = False):
         if max(model.counts) == 1 << model.log:
             raise ValueError("a model must have more than one weight")
-        self._model, self._loadable = model, loadable
+        self._model, self._loadable, self._ecp5 = model, loadable, ecp5
         self._number_bits = ceil_log2(len(model.counts))
         self._layout = symbol_layout(model.log, WEIGHT_BITS if loadable else model.half.bit_length() + 1)
         ports = {"words": In(stream.Signature(WORD_BITS)), "weights": Out(stream.Signature(WEIGHT_BITS))}
@@ -121,11 +125,12 @@ class RansDecoder(wiring.Component):
         m.d.comb += [move.eq(source.held & ~buffer.full), source.move.eq(move)]
         state = Signal(STATE_BITS)
         x, symbol = self._symbol(m, move, state)
-        x, known = registers(m, move, x, symbol)
-        product = Signal(STATE_BITS)
+        product = self._product(m, move, x[log:], symbol.count)
+        slot, start, weight = registers(m, move, x[:log], symbol.start, symbol.weight)
         offset = Signal(log)
-        m.d.comb += [product.eq(x[log:] * known.count), offset.eq(x[:log] - known.start)]
-        product, offset, weight = registers(m, move, product, offset, known.weight)
+        m.d.comb += offset.eq(slot - start)
+        for _ in range(2):
+            offset, weight = registers(m, move, offset, weight)
         total = Signal(STATE_BITS)
         m.d.comb += total.eq(product + offset)
         total, weight = registers(m, move, total, weight)
@@ -139,7 +144,7 @@ class RansDecoder(wiring.Component):
     def _symbol(self, m, move, x):
         """The state two moves later, with what the tables know of its symbol."""
         model = self._model
-        m.submodules.slots = slots = BlockTable(self._number_bits, model.symbols, self._loadable)
+        m.submodules.slots = slots = BlockTable(self._number_bits, model.symbols, self._ecp5)
         m.d.comb += [slots.enable.eq(move), slots.address.eq(x)]
         for _ in range(2):
             x, = registers(m, move, x)
@@ -157,6 +162,16 @@ class RansDecoder(wiring.Component):
                 write.en.eq(self.write_symbol.enable),
             ]
         return x, read.data
+
+    def _product(self, m, move, a, b):
+        """The product of two values, three moves later."""
+        if self._ecp5:
+            product = Signal(36)
+            m.submodules.multiplier = multiplier(move, a, b, product)
+            return product[:STATE_BITS]
+        a, b = registers(m, move, a, b)
+        middle, = registers(m, move, (a * b)[:STATE_BITS])
+        return registers(m, move, middle)[0]
 
     def _renormalize(self, m, move, state, total, lacks, source, buffer):
         """The next state of a turn: the first ones whole from the stream, then the total and the bytes it lacks."""
