@@ -1,17 +1,17 @@
 """A canonical Huffman decoder: one weight per cycle, C streams in turn in a ring of C pipeline stages.
 
 A code's length must be known before the next code can be seen, so the loop of one stream is: pointer, window (a funnel
-shifter over two registers), look-up, pointer addition, refill. With C = 1 all of it is one cycle, as in a textbook
-decoder. With more streams registers cut the loop, and the streams take turns:
+shifter over two registers, whole fours of bits, then the rest), look-up, pointer addition, refill. With C = 1 all of it
+is one cycle, as in a textbook decoder. With more streams registers cut the loop, and the streams take turns:
 
-    C  cuts
-    1  window, look-up, addition and refill in one cycle
-    2  window | look-up, addition and refill
-    3  window | look-up | addition and refill
-    4  window | look-up | addition | refill
+    C  fixed, in logic                                 loadable, in block RAM
+    1  all in one cycle
+    2  window | look-up, addition, refill
+    3  window | look-up | addition, refill             window | RAM | addition, refill
+    4  window | look-up | addition | refill            window | RAM | addition | refill
+    5  fours | rest | look-up | addition | refill      fours | rest | RAM | addition | refill
 
-A loadable table is a block RAM, and the look-up takes two cycles, array and output register: C = 3 is window | RAM |
-addition and refill, C = 4 cuts the last in two as above.
+The RAM's address is a register of its own, so a loadable table's cut before the look-up is inside the RAM.
 """
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
@@ -75,7 +75,7 @@ class HuffmanDecoder(wiring.Component):
     code : HuffmanCode
         The code, or what is in the table from the start.
     streams : int
-        C: 1 to 4, with a loadable table 3 or 4.
+        C: 1 to 5, with a loadable table at least 3.
     room : int or None
         ``None``: the code is fixed, in logic. Else the table is loadable, and codes may have up to so many bits.
     ecp5 : bool
@@ -92,8 +92,8 @@ class HuffmanDecoder(wiring.Component):
 
     def __init__(self, code: HuffmanCode, streams: int, room: int | None = None, ecp5: bool = False):
         least = 1 if room is None else 3
-        if not least <= streams <= 4:
-            raise ValueError(f"streams must be {least} to 4, not {streams}")
+        if not least <= streams <= 5:
+            raise ValueError(f"streams must be {least} to 5, not {streams}")
         self._code, self._streams, self._room, self._ecp5 = code, streams, room, ecp5
         self._window_bits = code.longest if room is None else room
         ports = {"words": In(stream.Signature(WORD_BITS)), "weights": Out(stream.Signature(WEIGHT_BITS))}
@@ -112,12 +112,17 @@ class HuffmanDecoder(wiring.Component):
         m.d.comb += move.eq(source.held & ~buffer.full)
         state = Signal(bits_layout())
         window = Signal(self._window_bits)
-        m.d.comb += window.eq(Cat(state.low, state.high) >> state.used)
+        fours = Signal(self._window_bits + 3)
+        m.d.comb += fours.eq(Cat(state.low, state.high) >> (state.used[2:] << 2))
+        bits = state
+        if self._streams == 5:
+            bits, fours = registers(m, move, bits, fours)
+        m.d.comb += window.eq(fours >> bits.used[:2])
         look_up = self._logic_look_up if self._room is None else self._block_look_up
-        bits, length, weight = look_up(m, move, state, window)
+        bits, length, weight = look_up(m, move, bits, window)
         moved = Signal(UNIT_BITS.bit_length())
         m.d.comb += moved.eq(bits.used + length)
-        if self._streams == 4:
+        if self._streams >= 4:
             bits, moved, weight = registers(m, move, bits, moved, weight)
         loading = self._loading(m, move)
         self._refill(m, move, loading, state, bits, moved, source)
