@@ -1,16 +1,16 @@
 """What `tests/` and `sim/` share."""
 
-import os
 from pathlib import Path
 
 import pytest
+
+from tests.sources import shared_folder
 
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real networks: ``TANSY_SHARED``, or ``../shared/data`` beside the repository."""
-    beside = Path(__file__).resolve().parents[1] / "shared" / "data"
-    folder = Path(os.environ.get("TANSY_SHARED", beside))
+    folder = shared_folder()
     if not (folder / "resnet8.npz").is_file():
         pytest.skip(f"no real networks in {folder}; TANSY_SHARED may name their folder")
     return folder

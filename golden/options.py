@@ -5,7 +5,7 @@ from .errors import ConfigError
 __all__ = ["add_plan_options", "plan_options"]
 
 NAMES = ("lanes", "vector", "word_bits", "preload", "table_log", "max_run", "raw_bits", "search_rounds",
-         "restart_every")
+         "restart_every", "own_tables")
 
 
 def _auto(text):
@@ -26,6 +26,8 @@ def add_plan_options(parser) -> None:
     add("--max-run", type=_auto, metavar="M", help="1 to 16, or auto (default), per layer")
     add("--raw-bits", type=_auto, metavar="S", help="0 to 7, or auto (default), per layer")
     add("--search", type=int, dest="search_rounds", metavar="ROUNDS", help="search better tables (default: 0 rounds)")
+    add("--own-tables", action="store_true", default=None,
+        help="give each layer a table of its own: smaller words, a larger header")
     add("--restart-every", type=int, metavar="K",
         help="restart the lanes after about K weights; 0 for never (default: 131072)")
 

@@ -2,7 +2,8 @@
 
 All are made by predicted size: the exact rate of each table times its tokens, raw bits, the tables' records in the
 header, and what a span costs to start and to flush. Where V > 1, fewer tokens are faster, too: `golden.share` charges
-for cycles.
+for cycles. A smaller table is smaller hardware, in every lane or ring; so of the table logs whose cost is within 0.05 %
+of the least one, the smallest is taken.
 """
 
 from dataclasses import dataclass, replace
@@ -21,8 +22,11 @@ from .tune import fit
 
 __all__ = ["Plan", "cut", "plan"]
 
-LEAST_TABLE_LOG = 7  #: where the choice of a table log begins
-RUNS = (1, 2, 4, 8)  #: the max runs to choose from
+LEAST_TABLE_LOG = 5  #: where the choice of a table log begins
+SMALLER_TABLE = 0.0005  #: by what part a stream may be larger than the smallest one, for a smaller table log
+NEAR_LOG = 0.01  #: by what part streams of two table logs may differ in ideal coding, for the exact rate to decide
+NEAR_OPTION = 0.003  #: by what part options of a table may
+RUNS = (1, 2, 4, 8, 16)  #: the max runs to choose from
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class Plan:
 
 
 def plan(tensors, *, lanes=8, vector=1, word_bits=32, preload=None, table_log=None, max_run=None, raw_bits=None,
-         search_rounds=0, restart_every=1 << 17, table_log_limit=10, progress=False) -> Plan:
+         search_rounds=0, restart_every=1 << 17, table_log_limit=10, own_tables=False, progress=False) -> Plan:
     """Choose configuration, tables and segments for a network.
 
     Parameters
@@ -56,10 +60,10 @@ def plan(tensors, *, lanes=8, vector=1, word_bits=32, preload=None, table_log=No
     lanes, vector, word_bits, preload : int
         N, V, W and P, as `Config` has them; P ``None`` is the least.
     table_log : int or None
-        R; ``None`` chooses from 7 to ``table_log_limit``.
+        R; ``None`` chooses from 5 to ``table_log_limit``: the smallest whose cost is within 0.05 % of the least.
     max_run : int or None
-        M of every layer without raw bits; ``None`` chooses 1, 2, 4 or 8 per layer. Beside a fixed M > 1 a layer gets
-        raw bits only where its tokens do not fit the table otherwise.
+        M of every layer without raw bits; ``None`` chooses 1, 2, 4, 8 or 16 per layer. Beside a fixed M > 1 a layer
+        gets raw bits only where its tokens do not fit the table otherwise.
     raw_bits : int or None
         s of every layer; ``None`` chooses per layer.
     search_rounds : int
@@ -69,6 +73,8 @@ def plan(tensors, *, lanes=8, vector=1, word_bits=32, preload=None, table_log=No
         segment that brings it to K weights; 0 for one span and no cuts.
     table_log_limit : int
         The largest R to choose.
+    own_tables : bool
+        Whether each layer gets a table of its own: the words get smaller, the stream as a whole larger.
     progress : bool
         Whether to show a progress bar on a terminal.
 
@@ -94,16 +100,17 @@ def plan(tensors, *, lanes=8, vector=1, word_bits=32, preload=None, table_log=No
                for number, (name, weights) in enumerate(bar)]
     sizes = [len(weights) for weights in layers.values()]
     spans = len(spans_of(cut(sizes, [0] * len(sizes), chunk)))
-    choices = []
-    for log in logs:
-        rules = Rules(log, most_bits - log, vector, first_fit=(max_run or 1) > 1)
-        groups = [choose(group, rules) for group in singles]
-        if all(group.option for group in groups):
-            lane_bits = log + (word_bits - 1) / 2  # the start state, and on average half a word at the end
-            choices.append(_fit(share(groups, rules), rules, search_rounds, spans * lanes * lane_bits))
-    if not choices:
+    rules = [Rules(log, most_bits - log, vector, first_fit=(max_run or 1) > 1) for log in logs]
+    shared = _share_near(singles, rules, own_tables)
+    if not shared:
         raise ConfigError(f"the tokens of every layer must fit a table of {1 << logs[-1]} slots")
-    best = min(choices, key=lambda choice: choice.cost)
+    lane_ends = spans * lanes * (word_bits - 1) / 2  # on average half a word at the end
+    with tqdm(total=sum(len(groups) for _, groups in shared), desc="tables",
+              disable=None if progress and search_rounds else True) as bar:
+        choices = [_fit(groups, rules, search_rounds, lane_ends + spans * lanes * rules.table_log, bar)
+                   for rules, groups in shared]
+    least = min(choice.cost for choice in choices)
+    best = next(choice for choice in choices if choice.cost <= (1 + SMALLER_TABLE) * least)
     table_of = {layer: number for number, group in enumerate(best.groups) for layer in group.layers}
     alphabets = [table.alphabet for table in best.tables]
     config = replace(base, preload=preload, table_log=best.tables[0].table_log,
@@ -160,12 +167,48 @@ def _measure(number, name, weights, config, chunk, max_run, raw_bits):
     return Group((number,), half, len(weights), dict(zip(options, found)))
 
 
-def _fit(groups, rules, rounds, span_bits):
+def _share_near(singles, rules, own_tables):
+    """The groups by table log, as pairs (rules, groups), without the table logs that ideal coding finds too dear."""
+    chosen = [(rule, [choose(group, rule) for group in singles]) for rule in rules]
+    chosen = [(rule, groups) for rule, groups in chosen if all(group.option for group in groups)]
+    if own_tables or not chosen:
+        return _near(chosen, lambda group: group.cost)
+    # Sharing can save no more than the records.
+    chosen = _near(chosen, lambda group: group.cost - group.record, lambda group: group.cost)
+    return _near([(rule, share(groups, rule)) for rule, groups in chosen], lambda group: group.cost)
+
+
+def _near(chosen, floor, cost=None):
+    """Those pairs whose groups' floors together are nearly as low as the least cost, or lower."""
+    least = min((sum(map(cost or floor, groups)) for _, groups in chosen), default=0.0)
+    return [(rule, groups) for rule, groups in chosen if sum(map(floor, groups)) <= (1 + NEAR_LOG) * least]
+
+
+def _settle(group, rules):
+    """The group with the best by exact rate of those options that ideal coding finds nearly equal."""
+    near = [choose(group, rules, [option]) for option in group.frequencies]
+    near = [choice for choice in near if choice.cost <= (1 + NEAR_OPTION) * group.cost]
+    if rules.first_fit or len(near) < 2:
+        return group
+
+    def cost(choice):
+        bits = fit(choice.alphabet(), choice.frequencies[choice.option], rules.table_log)[1]
+        return bits + choice.option[0] * choice.weights + CYCLE_BITS * choice.cycles(rules.vector)
+
+    return min(near, key=cost)
+
+
+def _fit(groups, rules, rounds, span_bits, bar):
     """The tables of the groups, and what all of it costs."""
-    fitted = [fit(group.alphabet(), group.frequencies[group.option], rules.table_log, rounds) for group in groups]
-    bits = span_bits + sum(cost + group.option[0] * group.weights for group, (_, cost) in zip(groups, fitted))
-    cycles = sum(group.cycles(rules.vector) for group in groups)
-    return _Choice(bits + CYCLE_BITS * cycles, bits, groups, tuple(table for table, _ in fitted))
+    bits, cycles, tables = span_bits, 0.0, []
+    groups = [_settle(group, rules) for group in groups]
+    for group in groups:
+        table, table_bits = fit(group.alphabet(), group.frequencies[group.option], rules.table_log, rounds)
+        tables.append(table)
+        bits += table_bits + group.option[0] * group.weights
+        cycles += group.cycles(rules.vector)
+        bar.update()
+    return _Choice(bits + CYCLE_BITS * cycles, bits, groups, tuple(tables))
 
 
 def cut(sizes, tables, chunk: int) -> tuple[Segment, ...]:

@@ -3,14 +3,18 @@
 import numpy as np
 
 from .normalize import coding_cost
-from .rate import exact_rate, rates
-from .table import Table, spread
+from .rate import exact_rate, forecast, rates, settled
+from .table import Table
 
-__all__ = ["search", "search_counts", "spread_tuned"]
+__all__ = ["search", "search_counts", "spread_tuned", "spreads"]
 
-_TRIES = 64  # slot lists tried together in a round
-_REACH = 8  # slots between the two places of a move, at most
+_TRIES = 256  # slot lists looked at in a round
+_BEST = 16  # of them are looked at twice
+_AHEAD = 12  # steps of the chain at the second look
+_REACH = 4  # the two places of a change are at most this part of the slots apart
+_HEAT = 0.003  # of what the rate exceeds the entropy by: how much worse a list may be at first and yet be taken
 _MOVES = 32  # moves of one slot from token to token tried together in a round
+_PATIENCE = 12  # rounds without gain
 _STEPS = 256  # enough to compare rates
 _GAIN = 1e-9  # bits per token; less is no gain
 
@@ -40,11 +44,41 @@ def spread_tuned(counts, frequencies) -> list[int]:
     return tokens[np.argsort(-visits, kind="stable")].tolist()
 
 
+def spreads(counts) -> np.ndarray:
+    """The `golden.table.spread` of several counts at once.
+
+    Parameters
+    ----------
+    counts : ndarray of int
+        Shape (B, T), of one sum L.
+
+    Returns
+    -------
+    ndarray
+        Token numbers, int64, shape (B, L).
+    """
+    present = np.flatnonzero(counts.any(axis=0))
+    step = counts[:, present]
+    total = int(step[0].sum())
+    row = np.arange(len(step))
+    never = np.where(step > 0, 0, -(1 << 40))
+    credit = np.zeros_like(step)
+    slots = np.empty((len(step), total), dtype=np.int64)
+    for slot in range(total):
+        credit += step
+        taken = np.argmax(credit + never, axis=1)
+        credit[row, taken] -= total
+        slots[:, slot] = taken
+    return present[slots]
+
+
 def search(table: Table, frequencies, seed: int, rounds: int) -> Table:
     """Look for a slot list of a lower exact rate, from the table's own or the tuned spread, the better of the two.
 
-    Each round tries 64 changes, each either an exchange of two near slots or a slot that goes over to the token of a
-    near slot, and keeps the best if it is better.
+    Simulated annealing. Each round draws 256 changes: exchanges of two near slots, slots that go over to the token of a
+    near slot, slots that move to a near place. What each does to the rate is forecast, first roughly, for the 16 most
+    promising again; the best of these is taken if it is better, and the more rarely if it is not the worse it is and
+    the later in the search.
 
     Parameters
     ----------
@@ -65,34 +99,54 @@ def search(table: Table, frequencies, seed: int, rounds: int) -> Table:
     probabilities = probabilities / probabilities.sum()
     random = np.random.default_rng(seed)
     tuned = Table(table.alphabet, table.table_log, table.counts, tuple(spread_tuned(table.counts, frequencies)))
-    best = min(table, tuned, key=lambda candidate: exact_rate(candidate, frequencies))
-    slots = np.array(best.slot_tokens)
-    rate = exact_rate(best, frequencies)
-    for _ in range(rounds):
-        tried = _changes(slots, random)
-        counts = _count(tried, len(probabilities))
-        whole = np.flatnonzero(((counts > 0) | (probabilities == 0)).all(axis=1))
-        if len(whole):
-            rate_of = rates(tried[whole], counts[whole], probabilities, _STEPS)
-            least = int(np.argmin(rate_of))
-            if rate_of[least] < rate - _GAIN:
-                slots, rate = tried[whole[least]], rate_of[least]
-    counts = _count(slots[None], len(probabilities))[0]
-    found = Table(table.alphabet, table.table_log, tuple(counts.tolist()), tuple(slots.tolist()))
-    return min(best, found, key=lambda candidate: exact_rate(candidate, frequencies))
+    start = min(table, tuned, key=lambda candidate: exact_rate(candidate, frequencies))
+    if np.count_nonzero(probabilities) == 1:
+        return start
+    chain = best = settled(np.array(start.slot_tokens), np.array(start.counts), probabilities)
+    heat = _HEAT * max(chain.rate - coding_cost(probabilities, probabilities), 0.0)
+    for turn in range(rounds):
+        chain = _changed(chain, probabilities, random, heat * (1 - turn / rounds))
+        if chain.rate < best.rate - _GAIN:
+            best = chain
+    found = Table(table.alphabet, table.table_log, tuple(best.counts.tolist()), tuple(best.slots.tolist()))
+    return min(start, found, key=lambda candidate: exact_rate(candidate, frequencies))
+
+
+def _changed(chain, probabilities, random, heat):
+    """The chain after the best of some changes, or the same one if that is too bad."""
+    tried = _changes(chain.slots, random)
+    counts = _count(tried, len(probabilities))
+    whole = ((counts > 0) | (probabilities == 0)).all(axis=1) & (tried != chain.slots).any(axis=1)
+    if not whole.any():
+        return chain
+    tried, counts = tried[whole], counts[whole]
+    first = np.argsort(forecast(chain, tried, counts, probabilities, 1), kind="stable")[:_BEST]
+    rate_of = forecast(chain, tried[first], counts[first], probabilities, _AHEAD)
+    taken = int(np.argmin(rate_of - heat * random.exponential(size=len(first))))
+    if rate_of[taken] > chain.rate - _GAIN + heat * random.exponential():
+        return chain
+    return settled(tried[first[taken]], counts[first[taken]], probabilities, chain)
 
 
 def _changes(slots, random):
-    """Slot lists that each differ from the given one by an exchange (two in three) or a slot that goes over: (B, L)."""
+    """Slot lists after an exchange of two slots (every other), after one has gone over, or moved: (B, L)."""
     size = len(slots)
-    tried = np.repeat(slots[None], _TRIES, axis=0)
-    row = np.arange(_TRIES)
     here = random.integers(0, size, _TRIES)
-    there = (here + random.integers(1, _REACH + 1, _TRIES) * random.choice([-1, 1], _TRIES)) % size
-    exchange = random.integers(0, 3, _TRIES) > 0
-    tried[row, here] = slots[there]
-    tried[row[exchange], there[exchange]] = slots[here[exchange]]
-    return tried
+    away = (size / _REACH) ** random.random(_TRIES)  # near ones most often
+    there = (here + away.astype(int) * random.choice([-1, 1], _TRIES)) % size
+    kind = random.integers(0, 4, _TRIES)
+    places = np.repeat(np.arange(size)[None], _TRIES, axis=0)
+    row = np.arange(_TRIES)
+    moves = kind == 3
+    low, high = np.minimum(here, there)[moves, None], np.maximum(here, there)[moves, None]
+    up = (here < there)[moves, None]
+    at = places[moves]
+    rolled = np.where(up, np.where(at == high, low, at + 1), np.where(at == low, high, at - 1))
+    places[moves] = np.where((at >= low) & (at <= high), rolled, at)
+    places[row[~moves], here[~moves]] = there[~moves]
+    exchange = kind < 2
+    places[row[exchange], there[exchange]] = here[exchange]
+    return slots[places]
 
 
 def _count(slots, tokens):
@@ -105,8 +159,8 @@ def _count(slots, tokens):
 def search_counts(table: Table, frequencies, rounds: int) -> Table:
     """Look for counts whose spread, by the rule of the format, has a lower exact rate: no slot list, no larger record.
 
-    Each round tries the 32 moves of one slot from a token to another that cost least in ideal coding, and keeps the
-    best.
+    Tabu search. Each round tries the 32 moves of one slot from a token to another that cost least in ideal coding, of
+    those to counts not yet tried, and goes on from the best of them, better or not.
 
     Parameters
     ----------
@@ -115,7 +169,7 @@ def search_counts(table: Table, frequencies, rounds: int) -> Table:
     frequencies : sequence of number
         How often each token of the alphabet occurs, shape (alphabet.size,).
     rounds : int
-        The most rounds; it ends at the first without gain.
+        The most rounds; it ends after 12 without gain.
 
     Returns
     -------
@@ -124,30 +178,34 @@ def search_counts(table: Table, frequencies, rounds: int) -> Table:
     """
     probabilities = np.asarray(frequencies, dtype=np.float64)
     probabilities = probabilities / probabilities.sum()
-    counts = np.array(table.counts)
-    rate = exact_rate(table, frequencies)
-    for _ in range(rounds):
-        tried = _moves(counts, probabilities)
-        if not tried:
+    counts = best = np.array(table.counts)
+    least, gained = exact_rate(table, frequencies), 0
+    seen = {counts.tobytes()}
+    for turn in range(rounds):
+        tried = [candidate for candidate in _moves(counts, probabilities) if candidate.tobytes() not in seen][:_MOVES]
+        if not tried or turn - gained > _PATIENCE:
             break
-        slots = np.array([spread(candidate.tolist()) for candidate in tried])
-        rate_of = rates(slots, np.array(tried), probabilities, _STEPS)
-        least = int(np.argmin(rate_of))
-        if rate_of[least] > rate - _GAIN:
-            break
-        counts, rate = tried[least], rate_of[least]
-    found = Table(table.alphabet, table.table_log, tuple(counts.tolist()))
+        seen.update(candidate.tobytes() for candidate in tried)
+        rate_of = rates(spreads(np.array(tried)), np.array(tried), probabilities, _STEPS)
+        counts = tried[int(np.argmin(rate_of))]
+        if rate_of.min() < least - _GAIN:
+            best, least, gained = counts, rate_of.min(), turn
+    found = Table(table.alphabet, table.table_log, tuple(best.tolist()))
     return min(table, found, key=lambda candidate: exact_rate(candidate, frequencies))
 
 
 def _moves(counts, probabilities):
-    """Counts after each of the best moves of a slot between two tokens that occur."""
+    """Counts after each move of a slot between two tokens that occur, those that cost least in ideal coding first."""
     present = np.flatnonzero(probabilities)
+    weight = probabilities[present]
+    given = np.where(counts[present] > 1, -weight * np.log2(1 - 1 / np.maximum(counts[present], 2)), np.inf)
+    cost = given[:, None] - weight * np.log2(1 + 1 / counts[present])
+    np.fill_diagonal(cost, np.inf)
     moved = []
-    for giver in present[counts[present] > 1]:
-        for taker in present[present != giver]:
-            candidate = counts.copy()
-            candidate[giver] -= 1
-            candidate[taker] += 1
-            moved.append(candidate)
-    return sorted(moved, key=lambda candidate: coding_cost(probabilities, candidate))[:_MOVES]
+    for move in np.argsort(cost, axis=None, kind="stable")[:np.isfinite(cost).sum()]:
+        giver, taker = divmod(int(move), len(present))
+        candidate = counts.copy()
+        candidate[present[giver]] -= 1
+        candidate[present[taker]] += 1
+        moved.append(candidate)
+    return moved

@@ -105,7 +105,7 @@ def spread(counts) -> list[int]:
     slots = []
     for _ in range(total):
         credit = [c + s for c, s in zip(credit, step)]
-        best = max(range(len(present)), key=lambda k: (credit[k], -k))
+        best = credit.index(max(credit))
         credit[best] -= total
         slots.append(present[best])
     return slots

@@ -5,7 +5,7 @@ The rules are those of ``docs/format.md``, "Weights to lanes, tokens, bits".
 
 import math
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 
@@ -13,7 +13,8 @@ from .errors import FormatError, InputError
 from .stream import lane_counts
 from .table import Alphabet
 
-__all__ = ["Tokens", "detokenize", "histogram", "histograms", "merge_lanes", "split_lanes", "token_lengths", "tokenize"]
+__all__ = ["Tokens", "detokenize", "histogram", "histograms", "merge_lanes", "split_lanes",
+           "token_columns", "token_lengths", "token_numbers", "tokenize"]
 
 _BLOCK = 1 << 20  # bytes counted at a time, so that temporaries stay small
 
@@ -41,16 +42,24 @@ class Tokens:
         return _first(self.index, self.alphabet)
 
 
-@lru_cache(maxsize=64)
-def _columns(alphabet):
-    """Runs and values by token number, as arrays."""
-    runs, values = np.array(alphabet.tokens, dtype=np.int64).T
-    return runs, values
+def token_columns(alphabet: Alphabet) -> tuple[np.ndarray, np.ndarray]:
+    """Runs and values by token number, as `Alphabet.tokens` has them: two int64 arrays of shape (alphabet.size,)."""
+    width = alphabet.value_max - alphabet.value_min
+    number = np.arange(alphabet.size)
+    runs = np.minimum(number // width, alphabet.max_run - 1)
+    values = number - runs * width + alphabet.value_min
+    return runs, values + ((values >= 0) & (runs < alphabet.max_run - 1))
+
+
+def token_numbers(runs, values, alphabet: Alphabet) -> np.ndarray:
+    """Numbers of the tokens of these runs and values, all of them of the alphabet: the inverse of `token_columns`."""
+    numbers = runs * (alphabet.value_max - alphabet.value_min) + values - alphabet.value_min
+    return numbers - ((values > 0) & (runs < alphabet.max_run - 1))
 
 
 def token_lengths(alphabet: Alphabet) -> np.ndarray:
     """Weights that each token of the alphabet covers, ``run + 1``: int64, shape (alphabet.size,)."""
-    return _columns(alphabet)[0] + 1
+    return token_columns(alphabet)[0] + 1
 
 
 def _first(index, alphabet):
@@ -173,19 +182,13 @@ def _runs(sequence):
     return gaps, sequence[places], len(sequence) - 1 - int(places[-1]) if len(places) else len(sequence)
 
 
-def _token_numbers(runs, values, alphabet):
-    """Token numbers of (run, value) with values other than 0."""
-    numbers = runs * (alphabet.value_max - alphabet.value_min) + values - alphabet.value_min
-    return numbers - ((values > 0) & (runs < alphabet.max_run - 1))
-
-
 def _tokenize_runs(sequence, alphabet):
     gaps, values, trailing = _runs(sequence)
     whole = gaps // alphabet.max_run
     ends = np.cumsum(whole + 1)
     total = (int(ends[-1]) if len(ends) else 0) - (-trailing // alphabet.max_run)
     index = np.full(total, alphabet.index[alphabet.max_run - 1, 0], dtype=np.int32)
-    index[ends - 1] = _token_numbers(gaps - whole * alphabet.max_run, values.astype(np.int64), alphabet)
+    index[ends - 1] = token_numbers(gaps - whole * alphabet.max_run, values.astype(np.int64), alphabet)
     return index
 
 
@@ -222,7 +225,7 @@ def detokenize(index, raw, count: int, alphabet: Alphabet) -> np.ndarray:
 
 
 def _detokenize_runs(index, count, alphabet):
-    runs, values = _columns(alphabet)
+    runs, values = token_columns(alphabet)
     first = _first(index, alphabet)
     places = first + runs[index]
     if (int(places[-1]) + 1 if len(places) else 0) < count or (len(first) and first[-1] >= count):
@@ -309,5 +312,5 @@ def _refold(by_run, periods, trailing, alphabet):
     np.add.at(folded, rest, by_value)
     folded[max_run - 1, alphabet.half] = (periods * (period // max_run) + int(whole @ by_value.sum(axis=1))
                                           - int((-trailing // max_run).sum()))
-    runs, values = _columns(alphabet)
+    runs, values = token_columns(alphabet)
     return folded[runs, values + alphabet.half]

@@ -45,13 +45,13 @@ def fit(alphabet: Alphabet, frequencies, table_log: int, rounds: int = 0, seed: 
     best = Table(alphabet, table_log, normalize(frequencies, table_log))
     if rounds:
         best = search_counts(best, frequencies, rounds)
-    cost = total * exact_rate(best, frequencies) + record_bits(best)
+    bits = total * exact_rate(best, frequencies)
     tuned = Table(alphabet, table_log, best.counts, tuple(spread_tuned(best.counts, frequencies)))
     list_bits = record_bits(tuned) - record_bits(best)
-    if cost - record_bits(best) - coding_cost(frequencies, frequencies) > list_bits > 0:
+    if bits - coding_cost(frequencies, frequencies) > list_bits > 0:
         if rounds:
             tuned = search(tuned, frequencies, seed, rounds)
-        tuned_cost = total * exact_rate(tuned, frequencies) + record_bits(tuned)
-        if tuned_cost < cost:
-            best, cost = tuned, tuned_cost
-    return best, cost
+        tuned_bits = total * exact_rate(tuned, frequencies)
+        if tuned_bits + list_bits < bits:
+            best, bits = tuned, tuned_bits
+    return best, bits + record_bits(best)

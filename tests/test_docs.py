@@ -13,8 +13,8 @@ from hw.axis import AxisDecoder
 from hw.build import ports_of
 from hw.errors import ErrorCode
 
+from .sources import source, tuned_table
 from .test_layering import FOREIGN, OURS, ROOT
-from .test_tune import source, tuned_table
 
 DOCS = ROOT / "docs"
 ARCHITECTURE = (DOCS / "architecture.md").read_text(encoding="utf-8")

@@ -7,7 +7,8 @@ from golden.errors import ConfigError, InputError
 from golden.plan import cut, plan
 from golden.stream import Segment
 from golden.tune import record_bits
-from golden.zeropoint import quantize_tensor
+
+from .sources import real_network
 
 
 def laplacian(seed, count, scale, half):
@@ -31,15 +32,10 @@ def coded_bits(planned, tensors):
     return sum(span.size for span in words) * planned.config.word_bits
 
 
-def network(shared_data, name, bins):
-    with np.load(shared_data / f"{name}.npz") as arrays:
-        return {key: quantize_tensor(arrays[key], bins).q for key in arrays.files if key.endswith("weight")}
-
-
 @pytest.mark.parametrize("name, bins, percent_of_words, percent_of_all", [
     ("resnet8", 3, 0.3, 0.4), ("resnet8", 7, 0.25, 0.35), ("resnet8", 15, 0.25, 0.35), ("kws", 15, 0.7, 1.1)])
 def test_real_networks_cost_little_over_their_entropy(shared_data, name, bins, percent_of_words, percent_of_all):
-    tensors = network(shared_data, name, bins)
+    tensors = real_network(shared_data, name, bins)
     planned = plan(tensors)
     least = entropy(tensors)
     words = coded_bits(planned, tensors)

@@ -20,38 +20,7 @@ from golden.tune import (
     spread_tuned,
 )
 
-
-def laplacian(bins, bits):
-    """Probabilities of a Laplacian rounded to the bins, with the scale at which their entropy is ``bits``."""
-    values = np.arange(bins) - bins // 2
-    low, high = 0.05, 50.0
-    for _ in range(60):
-        scale = (low + high) / 2
-        edges = np.append(values - 0.5, values[-1] + 0.5)
-        below = np.where(edges < 0, np.exp(-np.abs(edges) / scale) / 2, 1 - np.exp(-np.abs(edges) / scale) / 2)
-        p = np.diff(below) / np.diff(below).sum()
-        low, high = (scale, high) if -(p @ np.log2(p)) < bits else (low, scale)
-    return p
-
-
-def token_probabilities(p, alphabet):
-    """Of the tokens of long sequences of independent weights."""
-    zero = p[alphabet.half]
-    return np.array([zero ** run * p[alphabet.half + value] for run, value in alphabet.tokens])
-
-
-def source(bins, bits, max_run):
-    """The alphabet, its token probabilities and their entropy; the weights' entropy is checked on the way."""
-    alphabet = Alphabet(bins // 2, 0, max_run)
-    q = token_probabilities(laplacian(bins, bits), alphabet)
-    entropy = coding_cost(q, q)
-    assert entropy / (q @ token_lengths(alphabet)) == pytest.approx(bits, abs=1e-6)
-    return alphabet, q, entropy
-
-
-def tuned_table(alphabet, table_log, q):
-    counts = normalize(q, table_log)
-    return Table(alphabet, table_log, counts, tuple(spread_tuned(counts, q)))
+from .sources import laplacian_probabilities, source, tuned_table
 
 
 def greedy(frequencies, table_log):
@@ -102,8 +71,8 @@ def test_normalize_at_its_limits():
 def test_tuned_spread_keeps_the_counts_and_is_pinned():
     # Visits p ln((y + 1) / y): 1.82 1.54 1.34 1.18 1.05 (y = 5..9), 1.62 1.15 (y = 2, 3), 1.39 (y = 1).
     assert spread_tuned((5, 2, 1), (10, 4, 2)) == [0, 1, 0, 2, 0, 0, 1, 0]
-    counts = normalize(laplacian(15, 3.0), 8)
-    assert np.bincount(spread_tuned(counts, laplacian(15, 3.0))).tolist() == list(counts)
+    counts = normalize(laplacian_probabilities(15, 3.0), 8)
+    assert np.bincount(spread_tuned(counts, laplacian_probabilities(15, 3.0))).tolist() == list(counts)
 
 
 def chain_by_the_book(table, p):
