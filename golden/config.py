@@ -5,8 +5,8 @@ from enum import Enum
 
 from .errors import ConfigError
 
-__all__ = ["Config", "OutputMode", "TableMemory", "TableStyle", "MAX_LANES", "MAX_VECTOR", "MAX_TABLE_LOG", "MAX_RUN", "MAX_RAW_BITS", "MAX_BINS",
-           "REQUEST_QUEUE", "WORD_BITS"]
+__all__ = ["Config", "OutputMode", "TableMemory", "TableStyle", "MAX_LANES", "MAX_VECTOR", "MAX_TABLE_LOG", "MAX_RUN",
+           "MAX_RAW_BITS", "MAX_BINS", "REQUEST_QUEUE", "WORD_BITS"]
 
 MAX_LANES = 64
 MAX_VECTOR = 8
@@ -144,6 +144,16 @@ class Config:
     def rings(self) -> int:
         """G, the number of rings: N / C. Lane l is in ring ``l % G``, and takes turn ``l // G`` in it."""
         return self.lanes // self.ring
+
+    @property
+    def entry_latency(self) -> int:
+        """Cycles from the begin of a lane's turn to its entry and its window of bits."""
+        return min(self.ring - 1, 2)
+
+    @property
+    def step_latency(self) -> int:
+        """Cycles from the begin of a lane's turn to the step that it makes."""
+        return min(self.ring - 1, 3)
 
     @property
     def slots(self) -> int:

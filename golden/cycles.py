@@ -1,11 +1,13 @@
-"""The cycle model: in which clock cycle each transfer is taken and each beat handed out, equal to the RTL to the cycle.
+"""The cycle model: in which clock cycle each transfer is taken, in and out, equal to the RTL to the cycle.
 
 The model knows no bits, only how many: it runs on the tokens' lengths and costs (`golden.scalar.trace`). Each step of
-`_Span` is one clock cycle of ``hw``: first what follows from the registers, then what they become.
+`_Span` is one clock cycle of ``hw``: first what follows from the registers, then what they become. A lane's step is
+made at once when its turn begins, for nothing that happens during the turn changes it; what comes of it shows later.
 """
 
 from collections import Counter, deque
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 from .config import REQUEST_QUEUE, Config
 from .header import header_bytes
@@ -17,14 +19,14 @@ from .stream import Stream, lane_counts
 __all__ = ["CAUSES", "Timing", "simulate"]
 
 CAUSES = {
-    "beats": "a beat was taken",
+    "beats": "a transfer of weights was taken",
     "header": "the header was being read",
     "preload": "a span was being started",
-    "sink": "a beat was on offer, the sink did not take it",
+    "sink": "a transfer was on offer, the sink did not take it",
     "words": "a lane waited for a word",
-    "tokens": "a lane needed more than one token for its part of the beat, or a first one",
+    "tokens": "a lane needed more tokens for its part of the beat, or a first one",
     "requests": "the queue of requests for words was full",
-    "check": "the last beat of a span waited for the check of the span",
+    "check": "the last transfer of a span waited for the check of the span",
 }
 
 
@@ -37,11 +39,11 @@ class Timing:
     inputs : list of int
         Cycle in which each transfer of the stream was taken.
     beats : list of int
-        Cycle in which each beat was taken.
+        Cycle in which each transfer of weights was taken; there are up to C in a beat.
     causes : Counter
-        Cycles by what they went to, up to the last beat; the keys are those of `CAUSES`.
+        Cycles by what they went to, up to ``end``; the keys are those of `CAUSES`.
     end : int
-        Cycle after that of the last beat: the first in which the decoder can be done.
+        The first cycle in which the decoder is done.
     """
 
     inputs: list[int] = field(default_factory=list)
@@ -57,10 +59,11 @@ def simulate(stream: Stream, config: Config | None = None, source=ALWAYS, sink=A
     ----------
     stream : Stream
     config : Config or None
-        The decoder's, if it is another than the stream's: its table style decides how long the header takes.
+        The decoder's, if it is another than the stream's: its table style decides how long the header takes, its rings
+        and its queue how lanes take turns.
     source, sink : callable of int
         Whether the source may put a new transfer on offer in a cycle (once on offer it stays), and whether the sink
-        takes a beat in a cycle. See `golden.patterns.Pattern`.
+        takes a transfer of weights in a cycle. See `golden.patterns.Pattern`.
     start : int
         The first cycle in which the decoder waits for the stream.
 
@@ -79,10 +82,22 @@ def simulate(stream: Stream, config: Config | None = None, source=ALWAYS, sink=A
     transfers = size // (stream.config.word_bits // 8)
     feed = _Source(source, start, transfers, timing.inputs)
     _read_header(header_program(stream, config.table_style), stream.config.word_bits // 4, feed, timing)
+    timing.end = max(timing.end, config.ring * config.queue)  # the sweep after a reset
+    output = _Output(sink, timing)
     for (first, last), words, lanes in zip(stream.spans, stream.words, trace(stream)):
-        segments = stream.segments[first:last]
-        _Span(stream.config, segments, len(words), lanes).run(feed, sink, timing)
+        _Span(config, stream.segments[first:last], len(words), lanes, output).run(feed, timing)
+    _drain(output, timing)
     return timing
+
+
+def _drain(output, timing):
+    """Wait until the last transfer has been taken."""
+    left = True
+    while left:
+        if output.valid:
+            timing.causes["beats" if output.free(timing.end) else "sink"] += 1
+        left = output.step(timing.end, None)
+        timing.end += 1
 
 
 class _Source:
@@ -130,148 +145,247 @@ def _read_header(program, nibbles_per_word, feed, timing):
     timing.end = cycle
 
 
-class _Lane:
-    """One lane: reservoir and expander."""
+class _Output:
+    """The output registers: a transfer on offer, or none."""
 
-    def __init__(self, config, segments, tokens, index):
-        self.width = config.word_bits
+    def __init__(self, sink, timing):
+        self.sink = sink
+        self.timing = timing
+        self.valid = False
+
+    def free(self, cycle):
+        """Whether a transfer can be put on offer at the end of the cycle."""
+        return not self.valid or self.sink(cycle)
+
+    def step(self, cycle, shown):
+        """One cycle, at whose end a transfer comes (``shown``), or an empty one (``False``), or none (``None``).
+
+        Returns whether a transfer stays on offer.
+        """
+        if self.valid and self.sink(cycle):
+            self.timing.beats.append(cycle)
+            self.valid = False
+        if shown is not None:
+            self.valid = shown
+        return self.valid
+
+
+class _Lane:
+    """One lane: where it is in its words, in its tokens and in the beats."""
+
+    def __init__(self, config, parts, tokens):
+        self.config = config
         self.most = config.word_bits - config.token_bits
-        self.level = 0  # words in the reservoir
+        self.level = 0  # words that have arrived and have not been used up
         self.pointer = 0  # bits of the first of them that have been used
         self.tokens = iter([(token.length, token.bits) for token in tokens])
-        self.parts = _parts(config, segments, index)  # per beat: need, final
-        self.beat = 0  # number of the beat it fills, or has on offer
-        self.valid = False  # whether it is on offer
-        self.ended = False
+        self.parts = parts  # per beat: weights needed, whether it is the segment's last beat
+        self.part = 0  # number of the beat it works on
         self.fill = 0
+        self.rest = 0  # weights of a token that are left for the next turn
         self.asked = 0
-        self.held = 0  # weights of the token at hand that are still to come
-        self.crossed = 0
-        self.starved = False  # whether it had to wait for a word since its last full beat
+        self.starved = False  # whether it had to wait for a word in its last turn
+        self.done = []  # of each part: the cycle from which on it is in the queue, the words that it asks for
 
     def enough(self):
         return self.level > 1 or (self.level == 1 and self.pointer <= self.most)
 
     def read(self, bits):
-        """Take bits, return how many word boundaries that reaches."""
+        """Take bits; words are asked for at their boundaries."""
         self.pointer += bits
-        if self.pointer < self.width:
-            return 0
-        self.pointer -= self.width
-        self.level -= 1
-        return 1
+        if self.pointer >= self.config.word_bits:
+            self.pointer -= self.config.word_bits
+            self.level -= 1
+            self.asked += 1
 
-    def step(self, retire):
-        """One cycle."""
-        filling = not self.valid or retire
-        if retire:
-            self.valid, self.fill, self.asked = False, 0, 0
-            self.beat += 1
-        if self.beat + (not filling) >= len(self.parts):
-            return
-        may_fetch = not self.ended
-        if filling:
-            need, final = self.parts[self.beat]
-            if self.held:
-                self.asked += self.crossed
-                self.crossed = 0
-            step = min(self.held, need - self.fill)
-            self.held -= step
-            self.fill += step
-            self.ended = final
-            self.valid = self.fill == need
-            self.starved &= not self.valid
-            may_fetch = not (self.valid and final)
-            if not may_fetch:
-                self.held = 0
-        if self.held or not may_fetch:
-            return
-        if self.enough():
-            self.held, bits = next(self.tokens)
-            self.crossed = self.read(bits)
-        else:
-            self.starved = True
+    def turn(self, cycle):
+        """A turn with a part to work on, that begins in this cycle."""
+        need, final = self.parts[self.part]
+        self.starved = False
+        over = self.fill - need
+        if over < 0:
+            length = self.rest
+            if not length:
+                if not self.enough():
+                    self.starved = True
+                    return
+                length, bits = next(self.tokens)
+                self.read(bits)
+            self.rest = 0
+            over += length
+            if over < 0:
+                self.fill += length
+                return
+        if final:
+            over = self.rest = 0
+        elif over >= self.config.vector:
+            over, self.rest = 0, over
+        self.fill = over
+        self.part += 1
+        self.done.append((cycle + self.config.step_latency + 2, self.asked))
+        self.asked = 0
 
 
 def _parts(config, segments, index):
-    """What lane ``index`` owns in each beat of a span: (need, final)."""
+    """What lane ``index`` owns in each beat of a span: (need, whether the beat is the segment's last)."""
     parts = []
     for segment in segments:
         count = int(lane_counts(segment.weights, config.lanes, config.vector)[index])
-        for beat in range(-(-segment.weights // config.beat_weights)):
-            before = beat * config.vector
-            parts.append((min(max(count - before, 0), config.vector), count <= before + config.vector))
+        beats = -(-segment.weights // config.beat_weights)
+        parts += [(config.vector, False)] * (beats - 1) + [(count - (beats - 1) * config.vector, True)]
     return parts
+
+
+@dataclass
+class _Head:
+    """The parts of one turn of a beat, taken together."""
+
+    shown: bool  # there are weights
+    held: bool  # they wait for the check of the span
+    end: bool  # they are a segment's last
+    request: list  # lanes that ask for words, as often as they do
+
+
+class _Sequencer:
+    """Announces beats: a number that rises to the end of each segment, and is seen two cycles later."""
+
+    def __init__(self, beats, queue):
+        self.queue = queue
+        self.beats = iter(beats)
+        self.end = sum(beats)  # number after the span's last beat
+        self.last = next(self.beats)  # number after the segment's last beat
+        self.parts = self.before = self.told = 0
+
+    def step(self, retired, loading):
+        """One cycle; ``loading``: the next segment is to be gone on with from the next cycle on."""
+        self.told, self.before = self.before, self.parts
+        if self.parts < self.last and self.parts - retired < self.queue:
+            self.parts += 1
+        if loading:
+            self.last += next(self.beats)
 
 
 class _Span:
     """The decoder during one span."""
 
-    def __init__(self, config, segments, words, lanes):
+    def __init__(self, config, segments, words, lanes, output):
         self.config = config
-        self.lanes = [_Lane(config, segments, tokens, i) for i, tokens in enumerate(lanes)]
-        self.beats_left = len(self.lanes[0].parts)
+        self.output = output
+        self.lanes = [_Lane(config, _parts(config, segments, i), tokens) for i, tokens in enumerate(lanes)]
+        beats = [-(-segment.weights // config.beat_weights) for segment in segments]
+        self.ends = {end: segment.weights - (count - 1) * config.beat_weights
+                     for end, count, segment in zip(accumulate(beats), beats, segments)}
+        self.sequencer = _Sequencer(beats, config.queue)
         self.words_left = words
+        self.coming = None  # the lane whose word is in the register
         self.pending = deque()  # lanes of the request that is being served
-        self.queue = deque()
+        self.requests = deque()
+        self.number = self.turn = 0  # of which beat and which turn the parts are wanted
+        self.head = None
+        self.loading = self.over = False  # a segment ended a cycle ago; the span did
         self.settled = False
+        self.rested = deque([False] * config.ring, config.ring)
 
-    def run(self, feed, sink, timing):
-        """From the cycle that begins the span to that in which its last beat is taken."""
-        begin = timing.end
-        cycle = self._preload(feed, begin + 1)
-        timing.causes["preload"] += cycle - begin
-        while self.beats_left:
-            timing.causes[self._step(feed, sink, cycle, timing)] += 1
+    def run(self, feed, timing):
+        """From the cycle that begins the span to that after the last of its turns has been taken."""
+        first = cycle = self._preload(feed, timing)
+        while not self.over:
+            timing.causes[self._step(feed, cycle, (cycle - first) % self.config.ring)] += 1
             cycle += 1
-        timing.end = cycle
+        timing.causes[self._aside(cycle)] += 1
+        timing.end = cycle + 1
 
-    def _preload(self, feed, cycle):
+    def _preload(self, feed, timing):
+        """The begin, the words of the preload, and a turn of each lane for its start state."""
+        cycle = timing.end
+        timing.causes[self._aside(cycle)] += 1
         for lane in self.lanes:
             for _ in range(self.config.preload):
+                cycle += 1
                 while self.words_left and not feed.valid(cycle):
+                    timing.causes[self._aside(cycle)] += 1
+                    self.sequencer.step(0, False)
                     cycle += 1
                 self._take_word(feed, cycle)
-                lane.level += 1
-                cycle += 1
-        for lane in self.lanes:
-            lane.read(self.config.table_log)
+                timing.causes[self._aside(cycle)] += 1
+                self.sequencer.step(0, False)
+            lane.level = self.config.preload
+            lane.pointer = self.config.table_log
+        for _ in range(1 + self.config.ring):
+            cycle += 1
+            timing.causes[self._aside(cycle)] += 1
+            self.sequencer.step(0, False)
         return cycle + 1
+
+    def _aside(self, cycle):
+        """What goes on at the output in a cycle without a turn; returns what the cycle went to."""
+        cause = "preload" if not self.output.valid else "beats" if self.output.free(cycle) else "sink"
+        self.output.step(cycle, None)
+        return cause
 
     def _take_word(self, feed, cycle):
         if self.words_left:
             feed.take(cycle)
             self.words_left -= 1
 
-    def _step(self, feed, sink, cycle, timing):
-        """One cycle; returns what it went to."""
-        filled = all(lane.valid for lane in self.lanes)
-        last = self.beats_left == 1
-        room = len(self.queue) < REQUEST_QUEUE
-        offered = filled and room and (self.settled or not last)
-        retire = offered and sink(cycle)
-        self.settled = filled and last and not self.pending and not self.queue and not retire
-        request = self._request() if retire and not last else ()
-        receiver = self._serve(feed, cycle)
-        starved = any(lane.starved and not lane.valid for lane in self.lanes)
-        for lane in self.lanes:
-            lane.step(retire)
-        if receiver is not None:
-            receiver.level += 1
+    def _step(self, feed, cycle, begins):
+        """One cycle, in which the turns numbered ``begins`` begin; returns what it went to."""
+        cause = self._cause(cycle)
+        retired, loading, arriving = self.number, self.loading, self.coming
+        request = self._join(cycle)
+        self.coming = self._serve(feed, cycle)
         if request:
-            self.queue.append(request)
-        if retire:
-            timing.beats.append(cycle)
-            self.beats_left -= 1
-            return "beats"
-        if offered:
-            return "sink"
-        if filled:
-            return "check" if room else "requests"
-        return "words" if starved else "tokens"
+            self.requests.append(request)
+        self._begin_turns(cycle, begins)
+        if arriving is not None:
+            arriving.level += 1
+        self.sequencer.step(retired, loading)
+        return cause
 
-    def _request(self):
-        return [lane for lane in self.lanes for _ in range(lane.asked)]
+    def _cause(self, cycle):
+        if self.output.valid:
+            return "beats" if self.output.free(cycle) else "sink"
+        if self.head is not None:
+            if len(self.requests) == REQUEST_QUEUE:
+                return "requests"
+            return "check" if self.head.held and not self.settled else "tokens"
+        missing = (lane for lane in self._lanes_of(self.turn) if lane.part <= self.number)
+        return "words" if any(lane.starved for lane in missing) else "tokens"
+
+    def _lanes_of(self, turn):
+        return self.lanes[turn * self.config.rings:(turn + 1) * self.config.rings]
+
+    def _join(self, cycle):
+        """Head and output; returns the request for words that is sent."""
+        head, held = self.head, self.head is not None and self.head.held
+        move = (head is not None and len(self.requests) < REQUEST_QUEUE and (self.settled or not held)
+                and self.output.free(cycle))
+        self.settled = held and all(self.rested) and not self.pending and not self.requests
+        self.loading = self.over = False
+        if move and head.end:
+            self.over = self.number == self.sequencer.end
+            self.loading = not self.over
+        self.output.step(cycle, head.shown if move else None)
+        if move or head is None:
+            self.head = self._fetch(cycle)
+        return head.request if move else []
+
+    def _fetch(self, cycle):
+        """The next head, if the parts wanted are there."""
+        lanes = self._lanes_of(self.turn)
+        if any(len(lane.done) <= self.number or lane.done[self.number][0] > cycle for lane in lanes):
+            return None
+        per_turn = self.config.transfer_weights
+        left = self.ends.get(self.number + 1, self.config.beat_weights) - self.turn * per_turn
+        final = self.number + 1 in self.ends
+        silent = self.number + 1 == self.sequencer.end
+        head = _Head(shown=left > 0, held=silent and 0 < left <= per_turn,
+                     end=final and self.turn == self.config.ring - 1,
+                     request=[] if silent else [lane for lane in lanes for _ in range(lane.done[self.number][1])])
+        self.turn += 1
+        if self.turn == self.config.ring:
+            self.turn, self.number = 0, self.number + 1
+        return head
 
     def _serve(self, feed, cycle):
         """Hand out a word if one is asked for and there; returns the lane that gets it, or None."""
@@ -279,6 +393,14 @@ class _Span:
         if self.pending and (not self.words_left or feed.valid(cycle)):
             self._take_word(feed, cycle)
             receiver = self.pending.popleft()
-        if not self.pending and self.queue:
-            self.pending.extend(self.queue.popleft())
+        if not self.pending and self.requests:
+            self.pending.extend(self.requests.popleft())
         return receiver
+
+    def _begin_turns(self, cycle, turn):
+        """In each ring the turn of one lane begins."""
+        sequencer, lanes = self.sequencer, self._lanes_of(turn)
+        self.rested.append(sequencer.told == sequencer.last and all(lane.part == sequencer.told for lane in lanes))
+        for lane in lanes:
+            if lane.part < sequencer.told:
+                lane.turn(cycle)

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from golden.config import Config
 
-from .decoder import Contents, Decoder, check_contents
+from .decoder import Contents, Decoder, check_decoder
 from .errors import ErrorCode
 
 __all__ = ["AxisDecoder"]
@@ -30,8 +30,9 @@ class AxisDecoder(wiring.Component):
         As in `Decoder`.
     """
 
-    def __init__(self, config: Config, contents: Contents | None = None):
-        check_contents(config, contents)
+    def __init__(self, config: Config, contents: Contents | None = None, target: str | None = None):
+        check_decoder(config, contents, target)
+        self._target = target
         self._config = config
         self._contents = contents
         super().__init__({
@@ -39,8 +40,8 @@ class AxisDecoder(wiring.Component):
             "s_axis_tvalid": In(1),
             "s_axis_tready": Out(1),
             "s_axis_tlast": In(1),
-            "m_axis_tdata": Out(8 * config.beat_weights),
-            "m_axis_tkeep": Out(config.beat_weights),
+            "m_axis_tdata": Out(8 * config.transfer_weights),
+            "m_axis_tkeep": Out(config.transfer_weights),
             "m_axis_tvalid": Out(1),
             "m_axis_tready": In(1),
             "m_axis_tlast": Out(1),
@@ -52,7 +53,7 @@ class AxisDecoder(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        decoder = Decoder(self._config, self._contents)
+        decoder = Decoder(self._config, self._contents, self._target)
         m.submodules.decoder = ResetInserter(self.clear)(decoder)
         words, beats = decoder.words, decoder.beats
         m.d.comb += [
@@ -68,6 +69,6 @@ class AxisDecoder(wiring.Component):
             self.done.eq(decoder.done),
             self.error.eq(decoder.error),
         ]
-        for j in range(self._config.beat_weights):
+        for j in range(self._config.transfer_weights):
             m.d.comb += self.m_axis_tdata.word_select(j, 8).eq(beats.payload.weights[j])
         return m

@@ -32,7 +32,7 @@ __all__ = ["add_build_options", "build", "build_from", "check_room", "main", "po
 TOP = "decoder"
 
 
-def build(config: Config, stream: Stream | None, out) -> dict:
+def build(config: Config, stream: Stream | None, out, target: str | None = None) -> dict:
     """Write ``decoder.v`` and ``manifest.json``, and with a stream ``stream.hex``.
 
     Parameters
@@ -43,6 +43,8 @@ def build(config: Config, stream: Stream | None, out) -> dict:
         Must be given for style ROM.
     out : path
         A folder, made if it is not there.
+    target : str or None
+        See `Decoder`.
 
     Returns
     -------
@@ -63,12 +65,13 @@ def build(config: Config, stream: Stream | None, out) -> dict:
         config, contents = rom_config(stream), contents_of(stream)
     if stream is not None:
         check_room(config, stream)
-    component = AxisDecoder(config, contents)
+    component = AxisDecoder(config, contents, target)
     files = {"decoder.v": verilog_of(component, TOP)}
     manifest = {
         "top": TOP,
         "format_version": VERSION,
         "config": config.as_dict(),
+        "target": target,
         "ports": ports_of(component),
         "errors": {code.name: code.value for code in ErrorCode},
         "versions": {"tansy": _version("tansy"), "amaranth": _version("amaranth"), "yosys": yosys_version(),

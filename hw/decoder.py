@@ -2,26 +2,30 @@
 
 from dataclasses import dataclass
 
-from amaranth.hdl import Module, ResetInserter
+from amaranth.hdl import Module, ResetInserter, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from golden.config import Config, TableStyle
+from golden.config import Config, TableMemory, TableStyle
 from golden.errors import ConfigError
 
+from .block_tables import BlockTables, check_block_tables
 from .control import Control
 from .distribution import WordDistribution
 from .errors import ErrorCode
+from .expander import Expander
 from .header import Header
 from .join import Join
-from .lane import Lane
 from .layouts import beat_layout, transfer_layout
+from .part_queue import PartQueue
 from .records import Records
+from .ring import Ring
 from .sequencer import SegmentSequencer
+from .symbol_table import SymbolTable
 
-__all__ = ["Contents", "Decoder", "MAX_TABLE_LOG", "check_contents"]
+__all__ = ["Contents", "Decoder", "MAX_TABLE_LOG", "check_decoder"]
 
-MAX_TABLE_LOG = 7  #: largest R of tables in logic
+MAX_TABLE_LOG = {TableMemory.LOGIC: 7, TableMemory.BLOCK: 11}  #: the largest R
 
 
 @dataclass(frozen=True)
@@ -43,13 +47,19 @@ class Contents:
     header: tuple
 
 
-def check_contents(config: Config, contents: Contents | None) -> None:
-    """Raise `ConfigError` if there can be no decoder of this configuration with these contents."""
-    if config.table_log > MAX_TABLE_LOG:
-        raise ConfigError(f"table log must be at most {MAX_TABLE_LOG} for tables in logic, not {config.table_log}")
+def check_decoder(config: Config, contents: Contents | None, target: str | None) -> None:
+    """Raise `ConfigError` if there can be no decoder of this configuration with these contents for this target."""
+    most = MAX_TABLE_LOG[config.table_memory]
+    if config.table_log > most:
+        raise ConfigError(f"table log must be at most {most} for tables in {config.table_memory.value}, "
+                          f"not {config.table_log}")
+    if config.table_log == config.word_bits:
+        raise ConfigError(f"word bits must be more than the table log {config.table_log} in hardware")
     if (contents is None) == (config.table_style is TableStyle.ROM):
         raise ConfigError(f"a decoder of style {config.table_style.name} must be built "
                           f"{'with' if contents is None else 'without'} the contents of a stream")
+    if config.table_memory is TableMemory.BLOCK:
+        check_block_tables(config, target)
 
 
 class Decoder(wiring.Component):
@@ -62,9 +72,11 @@ class Decoder(wiring.Component):
     Parameters
     ----------
     config : Config
-        R up to 7.
+        R up to 7 with tables in logic, up to 11 in block RAM.
     contents : Contents or None
         Style ROM: of the one stream that it decodes.
+    target : str or None
+        The family whose block RAM primitives are to be used; see `hw.memory.block_memory`. ``None``: any tool's.
 
     Members
     -------
@@ -80,11 +92,12 @@ class Decoder(wiring.Component):
     Raises
     ------
     ConfigError
-        If R is too large for tables in logic, or ``contents`` does not go with the table style.
+        If R is too large, or ``contents`` does not go with the table style, or the target cannot hold the tables.
     """
 
-    def __init__(self, config: Config, contents: Contents | None = None):
-        check_contents(config, contents)
+    def __init__(self, config: Config, contents: Contents | None = None, target: str | None = None):
+        check_decoder(config, contents, target)
+        self._target = target
         self._config = config
         self._contents = contents or Contents([], [], None)
         super().__init__({
@@ -104,21 +117,9 @@ class Decoder(wiring.Component):
         m.submodules.sequencer = sequencer = SegmentSequencer(config)
         m.submodules.distribution = distribution = WordDistribution(config)
         m.submodules.join = join = Join(config)
-        lanes = [Lane(config, contents.tables) for _ in range(config.lanes)]
-        for number, lane in enumerate(lanes):
-            m.submodules[f"lane_{number}"] = lane
-            connect(m, lane.beat, join.parts[number])
-            m.d.comb += [
-                lane.words.valid.eq(distribution.to_lane[number]),
-                lane.words.payload.eq(distribution.word),
-                lane.start.eq(control.start),
-                lane.current.eq(sequencer.current.lanes[number]),
-                lane.current.valid.eq(sequencer.current.lanes[number].valid & control.running),
-                lane.following.eq(sequencer.following.lanes[number]),
-                lane.write.eq(header.table_write),
-                lane.clear.eq(control.begin),
-                join.at_zero[number].eq(lane.at_zero),
-            ]
+        self._resting, self._at_zero = Signal(config.rings), Signal(config.rings)
+        rings = [self._ring(m, number, control, sequencer, distribution, join) for number in range(config.rings)]
+        self._symbol_tables(m, rings, header)
         connect(m, flipped(self.words), control.transfers)
         connect(m, control.header_words, header.source)
         connect(m, control.span_words, distribution.source)
@@ -128,22 +129,28 @@ class Decoder(wiring.Component):
             control.header_done.eq(header.done),
             control.header_error.eq(header.error),
             control.preloading.eq(distribution.preloading),
-            control.waiting.eq(self.beats.valid & ~self.beats.ready),
-            control.span_end.eq(join.retire & sequencer.current.last_of_span),
-            control.stream_end.eq(sequencer.current.last_of_stream),
+            control.span_end.eq(join.span_end),
+            control.stream_end.eq(sequencer.last_of_stream),
+            control.drained.eq(~self.beats.valid | self.beats.ready),
             control.rejected.eq(join.rejected),
             records.write.eq(header.record_write),
             records.address.eq(sequencer.address),
-            sequencer.begin.eq(control.begin),
+            sequencer.load.eq(control.begin | (join.segment_end & ~join.span_end)),
             sequencer.record.eq(records.record),
             sequencer.segments.eq(header.segments),
             sequencer.restart.eq(control.fresh),
-            sequencer.retire.eq(join.retire),
+            sequencer.turn.eq(control.turn),
+            sequencer.retired.eq(join.number),
             distribution.begin.eq(control.begin),
-            distribution.words.eq(records.record.words),
+            distribution.words_stored.eq(records.record.words),
             distribution.crc.eq(records.record.crc),
             join.running.eq(control.running),
-            join.current.eq(sequencer.current),
+            join.ended.eq(sequencer.announced[0].ended),
+            join.announced.eq(sequencer.announced[0].parts),
+            join.left.eq(sequencer.left),
+            join.last_of_span.eq(sequencer.last_of_span),
+            join.resting.eq(self._resting.all()),
+            join.at_zero.eq(self._at_zero.all()),
             join.idle.eq(distribution.idle),
             join.used.eq(distribution.used),
             join.fits.eq(distribution.fits),
@@ -152,3 +159,54 @@ class Decoder(wiring.Component):
             self.error.eq(control.error),
         ]
         return m
+
+    def _symbol_tables(self, m, rings, header):
+        """The symbol tables: for each ring in logic, or for two rings in a block RAM."""
+        config, contents = self._config, self._contents
+        if config.table_memory is TableMemory.LOGIC:
+            for number, ring in enumerate(rings):
+                table = SymbolTable(config, config.entry_latency, contents.tables)
+                m.submodules[f"table_{number}"] = table
+                m.d.comb += [
+                    table.lookup.eq(ring.lookup),
+                    ring.entry.eq(table.entry),
+                    table.write.eq(header.table_write),
+                ]
+            return
+        for first in range(0, len(rings), 2):
+            pair = rings[first:first + 2]
+            m.submodules[f"tables_{first // 2}"] = table = BlockTables(config, len(pair), self._target, contents.tables)
+            m.d.comb += table.write.eq(header.table_write)
+            for port, ring in enumerate(pair):
+                m.d.comb += [table.lookup[port].eq(ring.lookup), ring.entry.eq(table.entry[port])]
+
+    def _ring(self, m, number, control, sequencer, distribution, join):
+        """One ring, from its words to its parts of beats."""
+        config = self._config
+        m.submodules[f"ring_{number}"] = ring = Ring(config)
+        m.submodules[f"expander_{number}"] = expander = Expander(config)
+        m.submodules[f"queue_{number}"] = queue = PartQueue(config)
+        m.d.comb += [
+            ring.words.eq(distribution.words[number]),
+            ring.turn.eq(control.turn),
+            ring.announced.eq(sequencer.announced[number]),
+            ring.clear.eq(control.begin),
+            ring.loading.eq(control.loading),
+            ring.starting.eq(control.starting),
+            ring.running.eq(control.running),
+            expander.token.eq(ring.token),
+            queue.write.eq(ring.token.complete),
+            queue.turn.eq(ring.token.turn),
+            queue.number.eq(ring.token.part),
+            queue.part.weights.eq(expander.weights),
+            queue.part.asked.eq(ring.token.asked),
+            queue.sweep.eq(control.sweeping),
+            queue.place.eq(control.place),
+            queue.read_turn.eq(join.turn),
+            queue.read_number.eq(join.number),
+            join.parts[number].eq(queue.shown),
+            join.there[number].eq(queue.there),
+            self._resting[number].eq(ring.resting),
+            self._at_zero[number].eq(ring.at_zero),
+        ]
+        return ring

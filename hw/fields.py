@@ -79,11 +79,10 @@ class FieldReader(wiring.Component):
         last = Mux(fields.fixed != 0, count == fields.fixed - 1, ~nibble[3] | (count == VINT_NIBBLES - 1))
         m.d.comb += self.nibbles.ready.eq(fields.want & ~fields.valid)
         with m.If(self.nibbles.valid & self.nibbles.ready):
-            with m.Switch(count):
-                for place in range(VINT_NIBBLES):
-                    with m.Case(place):
-                        part = Mux(fields.fixed != 0, nibble << 4 * place, nibble[:3] << 3 * place)
-                        m.d.sync += fields.value.eq(fields.value | part)
+            for bit in range(len(fields.value)):
+                place = Mux(fields.fixed != 0, bit // 4, bit // 3)
+                with m.If(count == place):
+                    m.d.sync += fields.value[bit].eq(Mux(fields.fixed != 0, nibble[bit % 4], nibble[bit % 3]))
             m.d.sync += [count.eq(count + 1), fields.valid.eq(last)]
         with m.Elif(fields.valid):
             m.d.sync += [fields.valid.eq(0), fields.value.eq(0), count.eq(0)]

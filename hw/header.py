@@ -36,7 +36,7 @@ class Header(wiring.Component):
     done : Out(1)
         The header has been read and is right.
     error : Out(ErrorCode)
-        What is wrong with it, in one cycle.
+        What is wrong with it, a cycle late and in one cycle.
     """
 
     def __init__(self, config: Config, known=None):
@@ -78,8 +78,10 @@ class Header(wiring.Component):
             self.table_write.eq(loader.table_write),
             self.record_write.eq(loader.record_write),
             self.done.eq(loader.done),
-            self.error.eq(Mux(preamble.done, loader.error, preamble.error)),
+            preamble.fields.value.eq(fields.fields.value),
+            loader.fields.value.eq(fields.fields.value),
         ]
+        m.d.sync += self.error.eq(Mux(preamble.done, loader.error, preamble.error))
         with m.If(preamble.done):
             self._lend(m, fields, loader)
         with m.Else():
@@ -91,5 +93,4 @@ class Header(wiring.Component):
             fields.fields.want.eq(reader.fields.want),
             fields.fields.fixed.eq(reader.fields.fixed),
             reader.fields.valid.eq(fields.fields.valid),
-            reader.fields.value.eq(fields.fields.value),
         ]

@@ -3,11 +3,11 @@
 from amaranth.hdl import signed
 from amaranth.lib import data, stream
 
-from golden.config import Config
+from golden.config import Config, OutputMode
 
-__all__ = ["beat_layout", "descriptor_layout", "entry_layout", "lane_beat_layout", "nibble_stream", "record_layout",
-           "record_write_layout", "segment_numbers", "table_numbers", "table_write_layout", "transfer_layout",
-           "work_layout"]
+__all__ = ["announcement_layout", "beat_layout", "entry_layout", "lane_layout", "lookup_layout", "nibble_stream",
+           "part_layout", "part_numbers", "record_layout", "record_write_layout", "request_layout", "segment_numbers",
+           "sparse_layout", "table_numbers", "table_write_layout", "token_layout", "transfer_layout", "word_layout"]
 
 WEIGHTS_BITS = 32  #: of a segment's number of weights, and of a span's number of words
 
@@ -47,45 +47,112 @@ def table_write_layout(config: Config):
     })
 
 
-def lane_beat_layout(config: Config):
-    """One lane's part of a beat: V weights, and the words that its tokens ask for."""
-    return data.StructLayout({
-        "weights": data.ArrayLayout(signed(config.weight_bits), config.vector),
-        "asked": range(config.words_per_beat + 1),
-    })
+def lane_layout(config: Config):
+    """What a lane keeps from one turn to the next.
 
-
-def beat_layout(config: Config):
-    """One beat: N x V weights in order, which of them there are, and whether the segment ends here."""
-    return data.StructLayout({
-        "weights": data.ArrayLayout(signed(config.weight_bits), config.beat_weights),
-        "keep": config.beat_weights,
-        "last": 1,
-    })
-
-
-def work_layout(config: Config):
-    """What a lane must know of a beat.
-
-    ``valid``: whether there is one; ``need``: the weights that the lane owns in it; ``final``: whether it owns none in
-    later beats of the segment; ``table``, ``raw_bits``: the segment's.
+    ``state``: x; ``pointer``: bits read of the word at hand; ``word``: place of that word among P, and ``lap``: the
+    parity of the rounds through these places; ``fill``: weights in the part of a beat at hand; ``part``: that part's
+    number; ``asked``: words that its tokens ask for; ``rest``: what is left of a token that covers more than one part.
     """
     return data.StructLayout({
-        "valid": 1,
+        "state": config.table_log,
+        "pointer": range(config.word_bits),
+        "word": range(config.preload),
+        "lap": 1,
+        "fill": range(config.vector),
+        "part": part_numbers(config),
+        "asked": range(config.words_per_beat + 1),
+        "rest": data.StructLayout({"length": range(config.max_run + 1), "value": signed(config.weight_bits)}),
+    })
+
+
+def part_numbers(config: Config) -> range:
+    """Numbers of parts and beats: two laps of the part queue, so that their order can be told."""
+    return range(2 * config.queue)
+
+
+def word_layout(config: Config):
+    """A word on its way to the lane of turn ``turn`` in a ring; ``first``: it is the first of its span."""
+    return data.StructLayout({"enable": 1, "turn": range(config.ring), "first": 1, "data": config.word_bits})
+
+
+def lookup_layout(config: Config):
+    """Which entry a ring wants."""
+    return data.StructLayout({"state": config.table_log, "table": table_numbers(config)})
+
+
+def announcement_layout(config: Config):
+    """What a ring must know of the beats that its lanes may work on.
+
+    ``parts``: the number after that of the last beat announced; ``ended``: that beat is the segment's last, ``need``:
+    the weights that the lane whose turn it is owns in it; ``table``, ``raw_bits``: the segment's.
+    """
+    return data.StructLayout({
+        "parts": part_numbers(config),
+        "ended": 1,
         "need": range(config.vector + 1),
-        "final": 1,
         "table": table_numbers(config),
         "raw_bits": range(config.raw_bits + 1),
     })
 
 
-def descriptor_layout(config: Config):
-    """A beat as the sequencer announces it: each lane's part, and whether the segment, the span, the stream ends."""
+def token_layout(config: Config):
+    """A token with its place in the lane's parts of beats.
+
+    ``turn``: whose it is; ``place``: where its value goes in a part, as one bit of V; ``here``: its value, or 0 if it
+    is not for the part at hand; ``kept``: its value, or 0 if it is not for the part that the lane then has at hand;
+    ``complete``: the part at hand is complete with it, ``part``: that part's number, ``asked``: the words that its
+    tokens ask for. ``taken``: it has been looked up in this turn, ``run`` and ``value``: it; ``over``: the lane has no
+    more weights in the segment.
+    """
     return data.StructLayout({
-        "lanes": data.ArrayLayout(work_layout(config), config.lanes),
+        "turn": range(config.ring),
+        "place": config.vector,
+        "here": signed(config.weight_bits),
+        "kept": signed(config.weight_bits),
+        "complete": 1,
+        "part": part_numbers(config),
+        "asked": range(config.words_per_beat + 1),
+        "taken": 1,
+        "run": range(config.max_run),
+        "value": signed(config.weight_bits),
+        "over": 1,
+    })
+
+
+def part_layout(config: Config):
+    """A lane's part of a beat as it waits: V weights (none if the output is sparse), the words that its tokens ask for,
+    and ``lap``: the inverse of the parity of the round through the queue in which it was written."""
+    dense = config.output is OutputMode.DENSE
+    return data.StructLayout({
+        "weights": data.ArrayLayout(signed(config.weight_bits), config.vector if dense else 0),
+        "asked": range(config.words_per_beat + 1),
+        "lap": 1,
+    })
+
+
+def request_layout(config: Config):
+    """Words asked for by the lanes of turn ``turn``: of each ring Q bits, ones first."""
+    return data.StructLayout({"turn": range(config.ring), "mask": config.rings * config.words_per_beat})
+
+
+def beat_layout(config: Config):
+    """One output transfer: G x V weights in order, which of them there are, and whether the segment ends here."""
+    return data.StructLayout({
+        "weights": data.ArrayLayout(signed(config.weight_bits), config.transfer_weights),
+        "keep": config.transfer_weights,
         "last": 1,
-        "last_of_span": 1,
-        "last_of_stream": 1,
+    })
+
+
+def sparse_layout(config: Config):
+    """One sparse transfer: a token of lane ``turn`` of the ring if ``keep``, and whether its lane's segment ends."""
+    return data.StructLayout({
+        "turn": range(config.ring),
+        "run": range(config.max_run),
+        "value": signed(config.weight_bits),
+        "keep": 1,
+        "last": 1,
     })
 
 

@@ -124,6 +124,8 @@ class RamLoader(wiring.Component):
             self.record_write.enable.eq(segment.done),
             self.record_write.number.eq(place),
             self.record_write.record.eq(segment.record),
+            table.fields.value.eq(self.fields.value),
+            segment.fields.value.eq(self.fields.value),
         ]
         with m.FSM():
             with m.State("TABLES"):
@@ -148,7 +150,6 @@ class RamLoader(wiring.Component):
     def _lend_fields(self, m, reader):
         m.d.comb += [
             reader.fields.valid.eq(self.fields.valid),
-            reader.fields.value.eq(self.fields.value),
             self.fields.want.eq(reader.fields.want),
             self.fields.fixed.eq(reader.fields.fixed),
             self.error.eq(reader.error),

@@ -41,19 +41,31 @@ class Preamble(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config, value = self._config, self.fields.value
+        bounds = (config.max_run, config.raw_bits, config.half, config.max_tables, config.max_segments, config.preload,
+                  config.lanes, config.vector, config.table_log)
+        low = max(bounds).bit_length()
+        small = Signal()  # the value has no bits beyond those of any bound
+        m.d.comb += small.eq(value[low:] == 0)
+
+        def at_most(bound):
+            return small & (value[:low] <= bound)
+
+        def equal(number):
+            return small & (value[:low] == number)
+
         rules = [
             (8, value == int.from_bytes(MAGIC, "little"), ErrorCode.MAGIC),
             (2, value == VERSION, ErrorCode.VERSION),
-            (0, value == config.lanes, ErrorCode.LANES),
-            (0, value == config.vector, ErrorCode.VECTOR),
-            (0, value == (config.word_bits // 8).bit_length() - 1, ErrorCode.WORD_BITS),
-            (0, value == config.preload, ErrorCode.PRELOAD),
-            (0, value == config.table_log, ErrorCode.TABLE_LOG),
-            (0, value <= config.max_run, ErrorCode.CAPACITY),
-            (0, value <= config.raw_bits, ErrorCode.CAPACITY),
-            (0, value <= config.half, ErrorCode.CAPACITY),
-            (0, (value != 0) & (value <= config.max_tables), ErrorCode.CAPACITY),
-            (0, (value != 0) & (value <= config.max_segments), ErrorCode.CAPACITY),
+            (0, equal(config.lanes), ErrorCode.LANES),
+            (0, equal(config.vector), ErrorCode.VECTOR),
+            (0, equal((config.word_bits // 8).bit_length() - 1), ErrorCode.WORD_BITS),
+            (0, equal(config.preload), ErrorCode.PRELOAD),
+            (0, equal(config.table_log), ErrorCode.TABLE_LOG),
+            (0, at_most(config.max_run), ErrorCode.CAPACITY),
+            (0, at_most(config.raw_bits), ErrorCode.CAPACITY),
+            (0, at_most(config.half), ErrorCode.CAPACITY),
+            (0, (value != 0) & at_most(config.max_tables), ErrorCode.CAPACITY),
+            (0, (value != 0) & at_most(config.max_segments), ErrorCode.CAPACITY),
         ]
         number = Signal(range(len(rules) + 1))
         m.d.comb += [self.done.eq(number == len(rules)), self.fields.want.eq(~self.done)]

@@ -1,6 +1,6 @@
 """Renormalization: which of the window's bits belong to the token at hand."""
 
-from amaranth.hdl import Module, Mux
+from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -24,8 +24,6 @@ class Renormalization(wiring.Component):
     -------
     window : In(R + s)
         The next bits of the lane.
-    start : In(1)
-        The token before the first beat: its R bits are the start state.
     nbits : In(range(R + 1)), raw_bits : In(range(s + 1))
         The bits that the entry asks for, and the raw bits of the table.
     bits : Out(R), raw : Out(max(s, 1))
@@ -38,7 +36,6 @@ class Renormalization(wiring.Component):
         self._config = config
         super().__init__({
             "window": In(config.token_bits),
-            "start": In(1),
             "nbits": In(range(config.table_log + 1)),
             "raw_bits": In(range(config.raw_bits + 1)),
             "bits": Out(config.table_log),
@@ -49,10 +46,9 @@ class Renormalization(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config = self._config
-        low = self.window[:config.table_log]
         m.d.comb += [
-            self.bits.eq(Mux(self.start, low, _low_bits(low, self.nbits, config.table_log))),
-            self.take.eq(Mux(self.start, config.table_log, self.nbits + self.raw_bits)),
+            self.bits.eq(_low_bits(self.window[:config.table_log], self.nbits, config.table_log)),
+            self.take.eq(self.nbits + self.raw_bits),
         ]
         if config.raw_bits:
             m.d.comb += self.raw.eq(_low_bits(self.window >> self.nbits, self.raw_bits, config.raw_bits))

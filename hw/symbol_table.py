@@ -1,4 +1,4 @@
-"""The symbol table of a lane: state in, entry out, in the same cycle."""
+"""The symbol table of a ring in logic: state in, entry out."""
 
 from amaranth.hdl import Cat, Module
 from amaranth.lib import memory, wiring
@@ -6,25 +6,28 @@ from amaranth.lib.wiring import In, Out
 
 from golden.config import Config, TableStyle
 
-from .layouts import entry_layout, table_numbers, table_write_layout
+from .delay import delay
+from .layouts import entry_layout, lookup_layout, table_numbers, table_write_layout
 
 __all__ = ["SymbolTable"]
 
 
 class SymbolTable(wiring.Component):
-    """All tables of a stream, read without latency.
+    """All tables of a stream in look-up tables of the fabric.
 
     Style ROM has the entries from the start and becomes logic; style RAM takes them from the loader, one per cycle.
 
     Parameters
     ----------
     config : Config
+    latency : int
+        Cycles from ``lookup`` to ``entry``, 0 or more.
     tables : list of list of dict
         Style ROM: the entries of each table by state, each a dict of ``run, value, nbits, base`` (plain ints).
 
     Members
     -------
-    table, state : In
+    lookup : In(`lookup_layout`)
         Which entry.
     entry : Out(`entry_layout`)
         That entry.
@@ -32,12 +35,12 @@ class SymbolTable(wiring.Component):
         Style RAM only; has no effect in style ROM.
     """
 
-    def __init__(self, config: Config, tables=()):
+    def __init__(self, config: Config, latency: int = 0, tables=()):
         self._config = config
+        self._latency = latency
         self._tables = tables
         super().__init__({
-            "table": In(table_numbers(config)),
-            "state": In(config.table_log),
+            "lookup": In(lookup_layout(config)),
             "entry": Out(entry_layout(config)),
             "write": In(table_write_layout(config)),
         })
@@ -50,8 +53,8 @@ class SymbolTable(wiring.Component):
             shape=entry_layout(config), depth=len(table_numbers(config)) * config.slots, init=init)
         read = store.read_port(domain="comb")
         m.d.comb += [
-            read.addr.eq(Cat(self.state, self.table)),
-            self.entry.eq(read.data),
+            read.addr.eq(self.lookup),
+            self.entry.eq(delay(m, read.data, self._latency, "entry")),
         ]
         if config.table_style is TableStyle.RAM:
             write = store.write_port()

@@ -62,7 +62,7 @@ class Episode:
         A segment that was left unfinished is the last array. `ValueError` if a beat's ``keep`` is not that of a full
         beat, or in a last beat that of its first weights.
         """
-        width = config.beat_weights
+        width = config.transfer_weights
         segments, part = [], []
         for data, keep, last in self.beats:
             count = keep.bit_length()
