@@ -9,8 +9,11 @@ design alone.
 **Effort.** nextpnr is told a clock that it cannot reach (`Target.goal`), so that it tries hard, and a few seeds are
 tried: a placement is luck by some percent. Compare medians.
 
-**Flags.** Yosys maps by ABC9, its default in 0.70, the only mapper that it has left for these devices. Figures by older
-versions of Yosys without ``-abc9`` are not comparable.
+**Flags.** Yosys' own defaults. From 0.70 on it maps by ABC9 whatever it is told (``-noabc9`` gives the same netlist);
+figures by older versions without ``-abc9`` are not comparable. Compared on the decoder of the digits network, 8 lanes,
+tables in logic, ports registered, ECP5-85F-6, median of 3 seeds: defaults 78.9 MHz at 9,841 LUTs; ``-dff`` 78.0 at
+9,067; ``-nowidelut`` 70.6 at 8,637. ``-dff`` merges registers, so that those of the netlist are no longer those of the
+design; it is left off.
 """
 
 import json
@@ -29,11 +32,11 @@ from .boundary import TOP, boundary, registers
 from .build import add_build_options, build_from, summary
 from .critical_path import Names, clock_of, critical_path
 from .pnr import cells_of, count, map_to, place, ports_of
-from .report import SynthesisReport, text_of
+from .report import SynthesisReport, speed_of, text_of
 from .targets import TARGETS, Target, find_target
 from .tools import tool_command, tool_version
 
-__all__ = ["main", "speed_of", "synthesize"]
+__all__ = ["main", "synthesize"]
 
 
 def synthesize(folder, target: str | Target, seeds=range(1, 6), registered: bool = False, progress: bool = False,
@@ -117,15 +120,6 @@ def _report(target, kind, kinds, around, seeds, reports, clock):
         placed=placed, tools={tool: tool_version(tool) for tool in ("yosys", target.pnr) if tool})
 
 
-def speed_of(report: SynthesisReport, weights_per_cycle: float) -> dict:
-    """Weights per second at the median Fmax, and per second and LUT; of area only just the weights per cycle."""
-    if not report.fmax:
-        return {"weights_per_cycle": weights_per_cycle}
-    rate = weights_per_cycle * report.fmax_median * 1e6
-    return {"weights_per_cycle": weights_per_cycle, "weights_per_second": rate,
-            "weights_per_second_per_lut": rate / report.lut}
-
-
 def _weights_per_cycle(folder):
     """Of the stream that lies beside a decoder, by the cycle model; ``None`` if there is none."""
     if not Path(folder, "net.tsy").is_file():
@@ -150,27 +144,39 @@ def _arguments():
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.add_argument("-o", "--output", metavar="FILE", help="write the report as JSON")
     add_build_options(parser)
-    return parser.parse_args()
+    args = parser.parse_args()
+    given = [name for name, value in _build_options().items() if getattr(args, name) != value]
+    if args.build is not None and given:
+        raise ConfigError(f"--build takes a decoder as it is, without {given[0].replace('_', ' ')}")
+    return args
+
+
+def _build_options():
+    """The options of hw.build, with their defaults."""
+    parser = OneLineParser()
+    add_build_options(parser)
+    return vars(parser.parse_args([]))
 
 
 def main():
     """The command."""
     args = _arguments()
     target = find_target(args.target)
+    if args.seeds < 1:
+        raise ConfigError(f"seeds must be at least 1, not {args.seeds}")
     with tempfile.TemporaryDirectory(prefix="tansy-") as work:
         folder = args.build or work
         if args.build is None:
             build_from(args, folder)
-        speed = _weights_per_cycle(folder)
+        rate = _weights_per_cycle(folder)
         reports = [synthesize(folder, target, range(1, args.seeds + 1), registered, progress=True)
                    for registered in ((False, True) if args.registered else (False,))]
-    figures = [report.as_dict() | (speed_of(report, speed) if speed else {}) for report in reports]
-    text = json.dumps(figures, indent=2)
+    speeds = [speed_of(report.lut, report.fmax_median, rate) if rate else {} for report in reports]
+    text = json.dumps([report.as_dict() | speed for report, speed in zip(reports, speeds)], indent=2)
     if args.output:
         with atomic_write(args.output) as file:
             file.write(text.encode() + b"\n")
-    print(text if args.json else "\n\n".join(text_of(report, speed_of(report, speed) if speed else None)
-                                            for report in reports))
+    print(text if args.json else "\n\n".join(map(text_of, reports, speeds)))
 
 
 if __name__ == "__main__":

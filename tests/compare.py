@@ -15,10 +15,10 @@ from tqdm import tqdm
 from golden.cli import OneLineParser, atomic_write, run
 from golden.errors import ConfigError
 from golden.report import entropy
+from hw.explore.cache import Cache
 from hw.targets import find_target
 
 from .comparison import hardware, sizes, software
-from .comparison.cache import Cache
 from .comparison.designs import BASELINES, PEERS, SOURCES, TANSY
 from .comparison.markdown import text_of
 from .sources import laplacian

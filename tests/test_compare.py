@@ -1,4 +1,4 @@
-"""The comparison: its parts on small data, its tables, its cache, and the command."""
+"""The comparison: its parts on small data, its tables, and the command."""
 
 import json
 import subprocess
@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from golden.errors import TansyError
+from hw.explore.cache import Cache
 
 from .baselines import huffman
 from .baselines.huffman import HuffmanCode
 from .baselines.huffman_decoder import HuffmanDecoder
 from .comparison import hardware, sizes, software
-from .comparison.cache import Cache
 from .comparison.designs import BASELINES, SOURCES, TANSY
 from .comparison.hardware import Built, leads, rates, simulate
 from .comparison.markdown import table, text_of
@@ -61,19 +61,6 @@ def test_tables():
             "it leads the others, the nearest of which is slow, by 87 %.") in text
     heads = {line.count("|") for line in text.splitlines() if line.startswith("|") and "design" in line}
     assert {line.count("|") for line in text.split("## Open")[0].splitlines() if line.startswith("|")} == heads
-
-
-def test_cache(tmp_path):
-    cache, calls = Cache(tmp_path / "a" / "b"), []
-
-    def compute():
-        calls.append(1)
-        return {"fmax": [1.5]}
-
-    for key in ({"seeds": [1]}, {"seeds": [1]}, {"seeds": [2]}):
-        assert cache.get(key, compute) == {"fmax": [1.5]}
-    assert len(calls) == 2
-    assert Cache(None).get({"seeds": [1]}, lambda: 7) == 7
 
 
 def test_measure_builds_once_and_a_failure_is_one_row(monkeypatch, tmp_path):

@@ -18,7 +18,6 @@ from golden.report import entropy
 from hw.build import build, summary
 from hw.synth import synthesize
 from hw.targets import find_target
-from hw.tools import tool_version
 from hw.verilog import verilog_of
 
 from ..sources import laplacian
@@ -96,6 +95,15 @@ def _synthesize(verilog, target, seeds, registered):
     return found | {"multipliers": sum(n for kind, n in found["cells"].items() if kind.startswith("MULT"))}
 
 
+def _cached(verilog, target, seeds, registered, cache):
+    key = cache.key(hashlib.sha256(verilog.encode()).hexdigest(), target, seeds, registered)
+    found = cache.get(key)
+    if found is None:
+        found = _synthesize(verilog, target, seeds, registered)
+        cache.put(key, found)
+    return found
+
+
 def measure(designs, target_name, seeds, count, cache, progress=True) -> list[dict]:
     """One row per design; of one that failed the row says why.
 
@@ -110,7 +118,6 @@ def measure(designs, target_name, seeds, count, cache, progress=True) -> list[di
     progress : bool
     """
     target = replace(find_target(target_name), goal=GOAL)
-    tools = {tool: tool_version(tool) for tool in ("yosys", target.pnr) if tool}
     rows = []
     for design in tqdm(designs, "designs", disable=None if progress else True):
         weights = laplacian(design.source.bins, design.source.bits, count)
@@ -120,10 +127,7 @@ def measure(designs, target_name, seeds, count, cache, progress=True) -> list[di
             built = build_design(design, weights, target)
             row |= {name: getattr(built, name) for name in ("bits_per_weight", "weights_per_cycle", "cycles_by")}
             for name, registered in (("emitted", False), ("registered", True)):
-                key = {"verilog": hashlib.sha256(built.verilog.encode()).hexdigest(), "target": target.name,
-                       "goal": target.goal, "seeds": list(seeds), "registered": registered, "tools": tools}
-                row[name] = cache.get(key, lambda verilog=built.verilog, registered=registered: _synthesize(
-                    verilog, target, seeds, registered))
+                row[name] = _cached(built.verilog, target, seeds, registered, cache)
         except (TansyError, ValueError) as error:
             row["error"] = " ".join(str(error).split())
         rows.append(row)
