@@ -79,8 +79,8 @@ def test_ecp5(name, tmp_path):
     with simulator.environment():
         sources = ["decoder.v", "bench.v", MULTIPLIER, *models_for("ecp5")]
         subprocess.run([shutil.which("verilator"), "--binary", "-Wno-fatal", "--timing", "--timescale", "1ns/1ps",
-                        "--top", "bench", "-CFLAGS", "-O0", "--Mdir", "build", *map(str, sources)], cwd=tmp_path,
-                       check=True, capture_output=True, text=True)
+                        "--top", "bench", "-CFLAGS", "-O0 -std=c++20 -fcoroutines", "--Mdir", "build",
+                        *map(str, sources)], cwd=tmp_path, check=True, capture_output=True, text=True)
         subprocess.run([tmp_path / "build" / "Vbench"], cwd=tmp_path, check=True, capture_output=True, text=True)
     found = np.array([int(line, 16) for line in (tmp_path / "weights.hex").read_text().split()], dtype=np.uint8)
     assert np.array_equal(found.view(np.int8), weights)
