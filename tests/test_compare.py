@@ -122,7 +122,8 @@ def test_designs_have_names_of_their_own():
 @pytest.mark.parametrize("source", SOURCES, ids=str)
 def test_software(source):
     weights = laplacian(source.bins, source.bits, 20_001)
-    found = software.measure(weights, source.half, 1, {"lanes": 8})
+    found = software.measure(weights, source.half, 1, [{"lanes": 8}, {"lanes": 2}])
+    assert [row["coder"][:14] for row in found[:2]] == ["Tansy, 8 lanes", "Tansy, 2 lanes"]
     share = np.bincount(weights + source.half) / len(weights)
     entropy = -(share @ np.log2(np.where(share, share, 1)))
     assert all(row["bits_per_weight"] >= entropy for row in found)

@@ -153,8 +153,9 @@ def zstd_size(data: bytes, level: int = 19) -> int:
 CODERS = (run_constriction, run_range, run_zstd_literals, run_zstd_packed, run_zstd)
 
 
-def measure(weights, half, repeat, options) -> list[dict]:
-    """One row per coder, for weights -half .. half: bits, bits per weight, weights per second in and out."""
-    found = [run_tansy(weights, repeat, options), *(run(weights, repeat, half) for run in CODERS)]
+def measure(weights, half, repeat, plans) -> list[dict]:
+    """One row per coder, and per options of a plan, for weights -half .. half: bits, weights per second in and out."""
+    found = [run_tansy(weights, repeat, options) for options in plans]
+    found += [row for run in CODERS if (row := run(weights, repeat, half))]
     return [row | {"bits_per_weight": row["bits"] / len(weights), "encode_per_s": len(weights) / row["encode_s"],
-                   "decode_per_s": len(weights) / row["decode_s"]} for row in found if row]
+                   "decode_per_s": len(weights) / row["decode_s"]} for row in found]
