@@ -1,12 +1,13 @@
-"""A byte-renormalizing rANS decoder: one weight per cycle, K = 8 states in turn in a ring of eight pipeline stages.
+"""A byte-renormalizing rANS decoder: one weight per cycle, K = 9 states in turn in a ring of nine pipeline stages.
 
 The loop of one state is long: slot, symbol, count, multiplication, addition, renormalization. So registers cut it into
-eight short stages, and eight states take turns, as in interleaved rANS in software; they share one sequence of bytes.
+nine short stages, and nine states take turns, as in interleaved rANS in software; they share one sequence of bytes.
 
-    1  slot to the block RAM's array            5  to its product
-    2  to the register behind it: the symbol    6  product + slot - start
-    3  symbol to count and start                7  how many bytes
-    4  to the middle of the multiplier          8  bytes shifted in
+    1  slot to the block RAM's array            6  product + slot - start
+    2  to the register behind it: the symbol    7  how many bytes
+    3  symbol to count and start                8  the next two bytes of the sequence
+    4  to the middle of the multiplier          9  as many as it takes shifted in
+    5  to its product
 """
 
 from amaranth.hdl import Cat, Module, Mux, Signal, signed
@@ -21,7 +22,7 @@ from .streams import WORD_BITS, OutputBuffer, WordRegister, registers
 
 __all__ = ["STATES", "RansDecoder"]
 
-STATES = 8
+STATES = 9
 WEIGHT_BITS = 8
 LOW_BITS = STATE_BITS - 8
 
@@ -79,9 +80,9 @@ def symbol_layout(log: int, weight_bits: int):
 
 
 class RansDecoder(wiring.Component):
-    """Decodes what `rans.encode` wrote for eight states.
+    """Decodes what `rans.encode` wrote for nine states.
 
-    Throughput: one weight per cycle while words come and the sink takes. Latency: some 16 cycles to take the states.
+    Throughput: one weight per cycle while words come and the sink takes. Latency: some 18 cycles to take the states.
     Reset: waits for a stream.
 
     Parameters
@@ -179,14 +180,13 @@ class RansDecoder(wiring.Component):
         with m.If(move & loading):
             m.d.sync += [turn.eq(turn + 1), loading.eq(turn != STATES - 1)]
         m.d.comb += [source.count.eq(lacks), source.whole.eq(loading), buffer.push.eq(move & ~loading)]
-        first, second = source.next[:8], source.next[8:]
-        with m.If(move):
-            with m.If(loading):
-                m.d.sync += state.eq(source.word)
-            with m.Else(), m.Switch(lacks):
-                with m.Case(0):
-                    m.d.sync += state.eq(total)
-                with m.Case(1):
-                    m.d.sync += state.eq(Cat(first, total[:16]))
-                with m.Default():
-                    m.d.sync += state.eq(Cat(second, first, total[:8]))
+        total, lacks, taken = registers(m, move, Mux(loading, source.word[:STATE_BITS], total), Mux(loading, 0, lacks),
+                                        source.next)
+        first, second = taken[:8], taken[8:]
+        with m.If(move), m.Switch(lacks):
+            with m.Case(0):
+                m.d.sync += state.eq(total)
+            with m.Case(1):
+                m.d.sync += state.eq(Cat(first, total[:16]))
+            with m.Default():
+                m.d.sync += state.eq(Cat(second, first, total[:8]))
