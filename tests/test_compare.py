@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -103,12 +104,18 @@ def test_baselines_build(design):
     assert found.bits_per_weight > 2.9
 
 
-def test_tansy_builds():
-    design = TANSY[2]
-    found = hardware.build_design(design, laplacian(3, 0.6, 3000), hardware.find_target("ecp5-85k-6"))
+def test_tansy_builds(monkeypatch):
+    design, target = TANSY[2], hardware.find_target("ecp5-85k-6")
+    weights = laplacian(3, 0.6, 3000)
+    found = hardware.build_design(design, weights, target)
     assert "module decoder(" in found.verilog
     assert 0.6 < found.bits_per_weight < 0.8
     assert 1 < found.weights_per_cycle < 8 * 4
+    ring = replace(design, replacements={"ring": 4})
+    assert hardware.build_design(ring, weights, target).verilog != found.verilog
+    monkeypatch.setattr(hardware, "build", lambda *_: {"config": {"ring": 1}})
+    with pytest.raises(TansyError, match="another decoder"):
+        hardware.build_design(ring, weights, target)
 
 
 def test_designs_have_names_of_their_own():

@@ -65,8 +65,11 @@ def simulate(component, words, weights, vector: int) -> int:
 def _build_tansy(design, weights, target):
     stream, _ = encode_stream({"weights": weights}, **design.options)
     config = Config.from_dict(stream.config.as_dict() | design.replacements)
+    stream = replace(stream, config=config)  # a decoder with tables in ROM takes its configuration from there
     with tempfile.TemporaryDirectory(prefix="tansy-") as folder:
-        build(config, stream, folder, target.memory_target)
+        made = build(config, stream, folder, target.memory_target)["config"]
+        if made | design.replacements != made:
+            raise TansyError(f"hw.build made another decoder than one of {design.replacements}")
         verilog = Path(folder, "decoder.v").read_text(encoding="utf-8")
     bits = 8 * sum(span.nbytes for span in stream.words) / len(weights)
     return Built(verilog, bits, summary(stream, config)["weights_per_cycle"], "cycle model")
