@@ -134,7 +134,7 @@ class Ring(wiring.Component):
 
     def _room(self, m, lane, work):
         """What the lane may do, as of the entry's time, with the room in its part."""
-        early = min(self._config.entry_latency, 1)
+        early = self._config.entry_latency // 2
         work = delay(m, work, early, "work")
         fill = delay(m, lane.fill, early, "fill")
         known = Signal.like(work)
