@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """``python -m hw.build``: a network in, the Verilog of its decoder and its compressed stream out."""
 
 import json

@@ -60,21 +60,27 @@ class PartQueue(wiring.Component):
         config = self._config
         m.submodules.memory = store = memory.Memory(
             shape=part_layout(config), depth=config.ring * config.parts_ahead, init=[])
-        m.submodules.laps = laps = memory.Memory(shape=1, depth=config.ring * config.parts_ahead, init=[])
-        write, read, write_lap = store.write_port(), store.read_port(domain="comb"), laps.write_port()
-        lap, next_lap = laps.read_port(domain="comb"), laps.read_port(domain="comb")
+        write, read = store.write_port(), store.read_port(domain="comb")
         m.d.comb += [
             write.en.eq(self.write),
             write.addr.eq(Cat(self.number[:-1], self.turn)),
             write.data.eq(self.part),
             read.addr.eq(_address(self.read)),
             self.shown.eq(read.data),
-            write_lap.en.eq(self.write | self.sweep),
-            write_lap.addr.eq(Mux(self.sweep, self.place, write.addr)),
-            write_lap.data.eq(~(self.sweep | self.number[-1])),
-            lap.addr.eq(_address(self.read)),
-            next_lap.addr.eq(_address(self.following)),
         ]
-        m.d.sync += self.there.eq(Mux(self.advance, next_lap.data != self.following.number[-1],
-                                      lap.data != self.read.number[-1]))
+        now, then = self._there(m, "now", self.read), self._there(m, "then", self.following)
+        m.d.sync += self.there.eq(Mux(self.advance, then, now))
         return m
+
+    def _there(self, m, name, place):
+        """Whether the parts of a place are there, by a memory of laps of its own: Yosys would make one of two."""
+        m.submodules[name] = laps = memory.Memory(
+            shape=1, depth=self._config.ring * self._config.parts_ahead, init=[])
+        write, read = laps.write_port(), laps.read_port(domain="comb")
+        m.d.comb += [
+            write.en.eq(self.write | self.sweep),
+            write.addr.eq(Mux(self.sweep, self.place, Cat(self.number[:-1], self.turn))),
+            write.data.eq(~(self.sweep | self.number[-1])),
+            read.addr.eq(_address(place)),
+        ]
+        return read.data != place.number[-1]

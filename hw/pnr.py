@@ -46,7 +46,7 @@ def ports_of(verilog: str, top: str, folder) -> list[Port]:
     return [Port(name, port["direction"], len(port["bits"])) for name, port in module["ports"].items()]
 
 
-def map_to(target: Target, files, top: str, folder) -> dict[str, str]:
+def map_to(target: Target, files, top: str, folder, limit: float | None = None) -> dict[str, str]:
     """Map Verilog to the cells of a device, for `place`.
 
     Parameters
@@ -57,6 +57,8 @@ def map_to(target: Target, files, top: str, folder) -> dict[str, str]:
     top : str
         Name of its top module.
     folder : path
+    limit : float or None
+        Seconds that Yosys may take.
 
     Returns
     -------
@@ -66,10 +68,11 @@ def map_to(target: Target, files, top: str, folder) -> dict[str, str]:
     Raises
     ------
     TansyError
-        If Yosys fails.
+        If Yosys fails or takes too long.
     """
     reading = "; ".join(_read(file) for file in files)
-    run_tool("yosys", "-q", "-p", f"{reading}; {target.synth} -top {top}; write_json {NETLIST}", folder=folder)
+    run_tool("yosys", "-q", "-p", f"{reading}; {target.synth} -top {top}; write_json {NETLIST}", folder=folder,
+             limit=limit)
     return {name: cell["type"] for name, cell in _module(Path(folder, NETLIST), top)["cells"].items()}
 
 
@@ -83,7 +86,7 @@ def count(cells: dict[str, int], pattern: str) -> int:
     return sum(number for kind, number in cells.items() if re.fullmatch(pattern, kind))
 
 
-def place(target: Target, seed: int, clock: str, folder) -> dict:
+def place(target: Target, seed: int, clock: str, folder, limit: float | None = None) -> dict:
     """Place and route what `map_to` left in the folder.
 
     Parameters
@@ -93,6 +96,8 @@ def place(target: Target, seed: int, clock: str, folder) -> dict:
     clock : str
         Name of the port of the design's clock.
     folder : path
+    limit : float or None
+        Seconds that nextpnr may take.
 
     Returns
     -------
@@ -102,7 +107,7 @@ def place(target: Target, seed: int, clock: str, folder) -> dict:
     Raises
     ------
     TansyError
-        If it does not fit, or cannot be routed.
+        If it does not fit, cannot be routed, or takes too long.
     """
     report, options = f"seed-{seed}.json", list(target.options)
     if target.constraint:
@@ -110,5 +115,5 @@ def place(target: Target, seed: int, clock: str, folder) -> dict:
         Path(folder, "pins").write_text("\n".join([*lines, ""]), encoding="utf-8")
         options += ["--vopt", "cst=pins"]
     run_tool(target.pnr, "-q", *options, "--json", NETLIST, "--report", report, "--seed", str(seed),
-             "--freq", str(target.goal), "--timing-allow-fail", folder=folder)
+             "--freq", str(target.goal), "--timing-allow-fail", folder=folder, limit=limit)
     return json.loads(Path(folder, report).read_text(encoding="utf-8"))

@@ -5,7 +5,7 @@ from statistics import median
 
 from .critical_path import CriticalPath
 
-__all__ = ["SynthesisReport", "text_of"]
+__all__ = ["SynthesisReport", "speed_of", "text_of"]
 
 
 @dataclass(frozen=True)
@@ -81,18 +81,28 @@ class SynthesisReport:
         return values | {"fmax": list(self.fmax), "seeds": list(self.seeds), "critical_steps": steps}
 
 
+def speed_of(lut: int, fmax: float | None, weights_per_cycle: float) -> dict:
+    """The speed of a decoder: ``weights_per_cycle``, and with an Fmax in MHz ``weights_per_second`` and
+    ``weights_per_second_per_lut``."""
+    if fmax is None:
+        return {"weights_per_cycle": weights_per_cycle}
+    rate = weights_per_cycle * fmax * 1e6
+    return {"weights_per_cycle": weights_per_cycle, "weights_per_second": rate,
+            "weights_per_second_per_lut": rate / lut}
+
+
 PORTS = {"pins": "ports at pins", "registers": "ports behind a register each",
          "detached": "ports on a clock of their own, not at pins", "none": "area only"}
 
 
-def text_of(report: SynthesisReport, speed: dict | None) -> str:
+def text_of(report: SynthesisReport, speed: dict) -> str:
     """The lines that ``python -m hw.synth`` prints for a report.
 
     Parameters
     ----------
     report : SynthesisReport
-    speed : dict or None
-        ``weights_per_cycle``, and where there is an Fmax ``weights_per_second`` and ``weights_per_second_per_lut``.
+    speed : dict
+        What `speed_of` gives; empty if there is no stream.
     """
     lines = [f"{report.target:16} {PORTS[report.ports]}",
              f"LUT              {report.lut:,} ({report.lut_words})",

@@ -32,15 +32,16 @@ from .boundary import TOP, boundary, registers
 from .build import add_build_options, build_from, summary
 from .critical_path import Names, clock_of, critical_path
 from .pnr import cells_of, count, map_to, place, ports_of
-from .report import SynthesisReport, text_of
+from .report import SynthesisReport, speed_of, text_of
 from .targets import TARGETS, Target, find_target
 from .tools import tool_command, tool_version
 
-__all__ = ["main", "speed_of", "synthesize"]
+__all__ = ["main", "synthesize"]
 
 
 def synthesize(folder, target: str | Target, seeds=range(1, 6), registered: bool = False, progress: bool = False,
-               verilog: str = "decoder.v", top: str = "decoder", clock: str = "clk") -> SynthesisReport:
+               verilog: str = "decoder.v", top: str = "decoder", clock: str = "clk",
+               limit: float | None = None) -> SynthesisReport:
     """Map, place and route a design.
 
     Parameters
@@ -56,6 +57,8 @@ def synthesize(folder, target: str | Target, seeds=range(1, 6), registered: bool
         Whether to show a progress bar, where standard error is a terminal.
     verilog, top, clock : str
         Name of the file, of its top module, and of the port of the clock.
+    limit : float or None
+        Seconds that a run of a tool may take.
 
     Returns
     -------
@@ -81,16 +84,16 @@ def synthesize(folder, target: str | Target, seeds=range(1, 6), registered: bool
             tqdm(total=1 + len(seeds) * bool(target.pnr), disable=None if progress else True, desc=target.name,
                  unit="run", leave=False) as bar:
         shutil.copyfile(source, Path(work, verilog))
-        ports = ports_of(verilog, top, work)
+        ports = ports_of(verilog, top, work) if target.pnr or registered else []
         kind = _kind(target, ports, registered)
         around = kind in ("registers", "detached")
         if around:
             Path(work, "boundary.v").write_text(boundary(ports, top, clock, registered), encoding="utf-8")
-        kinds = map_to(target, [verilog, "boundary.v"][:1 + around], TOP if around else top, work)
+        kinds = map_to(target, [verilog, "boundary.v"][:1 + around], TOP if around else top, work, limit)
         bar.update()
         reports = []
         for seed in seeds if target.pnr else ():
-            reports.append(place(target, seed, clock, work))
+            reports.append(place(target, seed, clock, work, limit))
             bar.update()
         return _report(target, kind, kinds, registers(ports, clock) if around else 0, seeds, reports, clock)
 
@@ -118,15 +121,6 @@ def _report(target, kind, kinds, around, seeds, reports, clock):
         ff=count(cells, target.ff) - around, port_registers=around, block_rams=count(cells, target.block_ram),
         lut_rams=count(cells, target.lut_ram), fmax=fmax, seeds=seeds if reports else (), path=path, cells=cells,
         placed=placed, tools={tool: tool_version(tool) for tool in ("yosys", target.pnr) if tool})
-
-
-def speed_of(report: SynthesisReport, weights_per_cycle: float) -> dict:
-    """Weights per second at the median Fmax, and per second and LUT; of area only just the weights per cycle."""
-    if not report.fmax:
-        return {"weights_per_cycle": weights_per_cycle}
-    rate = weights_per_cycle * report.fmax_median * 1e6
-    return {"weights_per_cycle": weights_per_cycle, "weights_per_second": rate,
-            "weights_per_second_per_lut": rate / report.lut}
 
 
 def _weights_per_cycle(folder):
@@ -177,16 +171,15 @@ def main():
         folder = args.build or work
         if args.build is None:
             build_from(args, folder, target.memory_target)
-        speed = _weights_per_cycle(folder)
+        rate = _weights_per_cycle(folder)
         reports = [synthesize(folder, target, range(1, args.seeds + 1), registered, progress=True)
                    for registered in ((False, True) if args.registered else (False,))]
-    figures = [report.as_dict() | (speed_of(report, speed) if speed else {}) for report in reports]
-    text = json.dumps(figures, indent=2)
+    speeds = [speed_of(report.lut, report.fmax_median, rate) if rate else {} for report in reports]
+    text = json.dumps([report.as_dict() | speed for report, speed in zip(reports, speeds)], indent=2)
     if args.output:
         with atomic_write(args.output) as file:
             file.write(text.encode() + b"\n")
-    print(text if args.json else "\n\n".join(text_of(report, speed_of(report, speed) if speed else None)
-                                            for report in reports))
+    print(text if args.json else "\n\n".join(map(text_of, reports, speeds)))
 
 
 if __name__ == "__main__":

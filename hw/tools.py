@@ -38,7 +38,7 @@ def tool_command(tool: str, native: bool = True) -> list[str]:
     return [sys.executable, "-c", f"import sys, yowasp_{name} as tool; sys.exit(tool.run_{name}(sys.argv[1:]))"]
 
 
-def run_tool(tool: str, *arguments: str, folder=None, native: bool = True) -> str:
+def run_tool(tool: str, *arguments: str, folder=None, native: bool = True, limit: float | None = None) -> str:
     """Run a tool, return what it printed.
 
     Parameters
@@ -50,14 +50,19 @@ def run_tool(tool: str, *arguments: str, folder=None, native: bool = True) -> st
         Where to run it.
     native : bool
         Whether a program on PATH is preferred.
+    limit : float or None
+        Seconds after which it is ended.
 
     Raises
     ------
     TansyError
-        If it is not there or fails; the message is its own last complaint, or its last line.
+        If it is not there, fails, or takes too long; the message is its own last complaint, or its last line.
     """
-    done = subprocess.run([*tool_command(tool, native), *arguments], cwd=folder, text=True, errors="replace",
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+    try:
+        done = subprocess.run([*tool_command(tool, native), *arguments], cwd=folder, text=True, errors="replace",
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=limit)
+    except subprocess.TimeoutExpired:
+        raise TansyError(f"{tool} was ended after {limit:g} seconds") from None
     if done.returncode:
         lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
         complaints = [line for line in lines if line.startswith("ERROR")]

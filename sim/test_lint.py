@@ -20,9 +20,9 @@ BLOCK = {"table_memory": TableMemory.BLOCK}
 DESIGNS = {  # name: configuration, target
     "ram": (Config(lanes=8, table_log=7, max_run=4, bins=15, **RAM), None),
     "ram, raw bits": (Config(lanes=3, vector=3, word_bits=16, table_log=6, max_run=3, raw_bits=2, bins=63, **RAM),
-                      None),
-    "ram, smallest": (Config(lanes=1, word_bits=8, table_log=1, raw_bits=1, bins=3, max_tables=1, max_segments=1, **RAM),
-                      None),
+                             **RAM), None),
+    "ram, smallest": (Config(lanes=1, word_bits=8, table_log=1, raw_bits=1, bins=3, max_tables=1, max_segments=1,
+                             **RAM), None),
     "rom": (Config(lanes=4, vector=2, table_log=6, max_run=2, raw_bits=1, bins=15), None),
     "rom, C 2": (Config(lanes=4, word_bits=8, table_log=5, bins=7, ring=2, queue=2), None),
     "ram, C 4": (Config(lanes=8, vector=3, word_bits=16, table_log=6, max_run=8, bins=3, ring=4, **RAM), None),

@@ -24,8 +24,11 @@ FOREIGN = {  # room: what it may import from PyPI
 ALSO = {  # file: what it may import besides
     "golden/formats.py": {"safetensors"},
     "golden/digits/train.py": {"sklearn"},
+    "hw/explore/plot.py": {"matplotlib"},
+    "hw/explore/workers.py": {"distributed"},
 }
-LAZY = {"safetensors", "sklearn", "cocotb_tools"}  # extras, or slow to load: never at the top of a file
+# Extras, or slow to load: never at the top of a file.
+LAZY = {"safetensors", "sklearn", "cocotb_tools", "matplotlib", "distributed"}
 
 
 def imported(source: str, package: str):

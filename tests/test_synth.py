@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from golden.errors import ConfigError, InputError, TansyError
@@ -15,8 +16,8 @@ from hw import tools
 from hw.boundary import CLOCK, TOP, Port, boundary, registers
 from hw.critical_path import Names, clock_of, critical_path
 from hw.pnr import cells_of, count
-from hw.report import SynthesisReport, text_of
-from hw.synth import speed_of, synthesize
+from hw.report import SynthesisReport, speed_of, text_of
+from hw.synth import synthesize
 from hw.targets import TARGETS, find_target
 from hw.tools import run_tool, tool_command, tool_version
 
@@ -127,7 +128,7 @@ def test_report():
     values = json.loads(json.dumps(made.as_dict()))
     assert values["critical_path"].startswith("lane 7: expander (held) -> join") and len(values["critical_steps"]) == 3
     assert (values["fmax"], values["fmax_median"]) == ([90.0, 110.0, 100.0], 100.0)
-    speed = speed_of(made, 7.5)
+    speed = speed_of(made.lut, made.fmax_median, 7.5)
     assert speed == {"weights_per_cycle": 7.5, "weights_per_second": 750e6, "weights_per_second_per_lut": 750e3}
     assert "100.0 MHz median, 110.0 best of 90.0 110.0 100.0" in text_of(made, speed)
     assert "750.0 million per second" in text_of(made, speed)
@@ -136,8 +137,10 @@ def test_report():
 def test_report_of_area_only():
     made = report(fmax=(), seeds=(), path=None, ports="none")
     assert (made.fmax_best, made.fmax_median, made.critical_path) == (None, None, "")
-    assert speed_of(made, 7.5) == {"weights_per_cycle": 7.5}
-    assert "Fmax" not in text_of(made, speed_of(made, 7.5)) and "7.50 per cycle" in text_of(made, speed_of(made, 7.5))
+    speed = speed_of(made.lut, made.fmax_median, 7.5)
+    assert speed == {"weights_per_cycle": 7.5}
+    assert "Fmax" not in text_of(made, speed) and "7.50 per cycle" in text_of(made, speed)
+    assert "weights" not in text_of(made, {})
 
 
 PORTS = [Port("clk", "input", 1), Port("a", "input", 3), Port("b", "input", 1), Port("y", "output", 4),
@@ -204,6 +207,12 @@ def test_the_complaint_of_a_tool(monkeypatch, tmp_path):
         run_tool("nextpnr-ice40", "--up5k")
 
 
+def test_a_tool_that_takes_too_long(monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name: "/bin/sleep")
+    with pytest.raises(TansyError, match=r"^yosys was ended after 0.01 seconds$"):
+        run_tool("yosys", "60", limit=0.01)
+
+
 def test_bad_arguments(tmp_path):
     with pytest.raises(ConfigError, match="target must be one of ecp5-85k-6, "):
         find_target("ecp5")
@@ -213,7 +222,7 @@ def test_bad_arguments(tmp_path):
         synthesize(tmp_path, "xilinx-7", seeds=())
     (tmp_path / "decoder.v").write_text(DESIGN)
     with pytest.raises(TansyError, match="decoder.v has no module decoder"):
-        synthesize(tmp_path, "xilinx-7")
+        synthesize(tmp_path, "xilinx-7", registered=True)
 
 
 def needs(tool):
@@ -270,9 +279,11 @@ def test_bad_command_lines(tmp_path, arguments, complaint):
 
 def test_the_command(tmp_path):
     """From options to a report, of area only; the file holds what is printed."""
-    done = command("--target", "xilinx-7", "--lanes", "1", "--vector", "2", "--json", "-o", str(tmp_path / "r.json"))
+    np.savez(tmp_path / "net.npz", layer=np.random.default_rng(5).integers(-1, 2, (20, 10)).astype(np.int8))
+    done = command("--target", "xilinx-7", "--weights", str(tmp_path / "net.npz"), "--lanes", "1", "--word-bits", "8",
+                   "--table-log", "4", "--json", "-o", str(tmp_path / "r.json"))
     assert done.returncode == 0, done.stderr
     (made,) = json.loads(done.stdout)
     assert json.loads((tmp_path / "r.json").read_text()) == [made]
     assert made["target"] == "xilinx-7" and made["lut"] > 200 and made["ff"] > 100 and made["fmax"] == []
-    assert 0.5 < made["weights_per_cycle"] <= 2
+    assert 0.5 < made["weights_per_cycle"] <= 1

@@ -1,0 +1,1 @@
+"""``python -m hw.explore``: sweeps a network's decoders over devices and says which to take."""
