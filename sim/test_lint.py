@@ -20,7 +20,7 @@ BLOCK = {"table_memory": TableMemory.BLOCK}
 DESIGNS = {  # name: configuration, target
     "ram": (Config(lanes=8, table_log=7, max_run=4, bins=15, **RAM), None),
     "ram, raw bits": (Config(lanes=3, vector=3, word_bits=16, table_log=6, max_run=3, raw_bits=2, bins=63, **RAM),
-                             **RAM), None),
+                      None),
     "ram, smallest": (Config(lanes=1, word_bits=8, table_log=1, raw_bits=1, bins=3, max_tables=1, max_segments=1,
                              **RAM), None),
     "rom": (Config(lanes=4, vector=2, table_log=6, max_run=2, raw_bits=1, bins=15), None),
