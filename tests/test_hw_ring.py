@@ -92,6 +92,7 @@ class Bench:
         plan, segment = self.plan, self.segment
         parts = min(self.retired + self.config.parts_ahead, self.end)
         left = int(plan.needs[segment][turn]) - (plan.beats[segment] - 1) * self.config.vector
+        self.ctx.set(self.dut.oldest, (self.base + self.retired) % (2 * self.config.parts_ahead))
         self.ctx.set(self.dut.announced, {
             "parts": (self.base + parts) % (2 * self.config.parts_ahead), "ended": parts == self.end,
             "need": max(left, 0) if parts == self.end else self.random.randint(0, self.config.vector),
@@ -108,6 +109,12 @@ class Bench:
             if self.retired == self.end and self.segment < len(self.plan.beats) - 1:
                 self.before = self.end
                 self.segment += 1
+
+    async def sweep(self):
+        """The first cycles after a reset."""
+        self.ctx.set(self.dut.sweeping, 1)
+        await self.ctx.tick().repeat(2 * self.config.ring)
+        self.ctx.set(self.dut.sweeping, 0)
 
     async def span(self):
         """A whole span, from the preload to the rest."""
@@ -158,6 +165,7 @@ def test_tokens(name, idle):
 
     async def testbench(ctx):
         bench = Bench(ctx, dut, config, plan, random, idle)
+        await bench.sweep()
         for _ in range(2):
             bench.begin()
             await bench.span()
@@ -177,6 +185,7 @@ def test_a_wrong_end_state_is_seen():
 
     async def testbench(ctx):
         bench = Bench(ctx, dut, config, plan, Random(1), 0)
+        await bench.sweep()
         with pytest.raises(AssertionError):
             await bench.span()
         assert ctx.get(dut.resting) and not ctx.get(dut.at_zero)

@@ -109,7 +109,7 @@ def build_design(tensors: dict, point: Point) -> Design:
     TansyError
         If there is no such stream, or no such decoder.
     """
-    stream = encode_stream(tensors, table_log_limit=MAX_TABLE_LOG, **point.encoding())[0]
+    stream = encode_stream(tensors, table_log_limit=MAX_TABLE_LOG[point.memory], **point.encoding())[0]
     config = replace(stream.config, **point.decoding())
     with tempfile.TemporaryDirectory(prefix="tansy-") as folder:
         build(config, stream, folder)
