@@ -301,8 +301,8 @@ class _Span:
         self.number = self.turn = 0  # of which beat and which turn the parts are wanted
         self.head = None
         self.loading = self.over = False  # a segment ended a cycle ago; the span did
-        self.settled = self.passed = self.idle = False
-        self.quiet = deque([False] * 2)
+        self.settled = self.passed = False
+        self.quiet = deque([False] * 3, 3)  # whether nothing was asked for in each of the last cycles
         self.rested = deque([False] * config.ring, config.ring)
 
     def run(self, feed, timing):
@@ -385,9 +385,9 @@ class _Span:
         move = (head is not None and self.room and (self.passed or not held) and self.output.free(cycle))
         self.room = len(self.requests) < REQUEST_QUEUE - 2
         self.passed = self.settled
-        self.settled = held and all(self.rested) and self.idle
-        self.quiet.append(not (self.order or self.pending or self.requests or self.sent))
-        self.idle = self.quiet.popleft()
+        quiet = not (self.order or self.pending or self.requests or self.sent)
+        self.settled = held and all(self.rested) and quiet and all(self.quiet)
+        self.quiet.append(quiet)
         self.loading = self.over = False
         if move and head.end:
             self.over = self.number == self.sequencer.end

@@ -14,6 +14,9 @@ from .words_crc import WordsCrc
 __all__ = ["WordDistribution"]
 
 
+CHECK_CYCLES = 3  #: from the last word's order to its part in ``fits``
+
+
 class WordDistribution(wiring.Component):
     """Hands out the words of a span in need order, one per cycle: first the preload, then as parts ask for them.
 
@@ -36,7 +39,7 @@ class WordDistribution(wiring.Component):
     preloading : Out(1)
         Whether the preload is under way.
     idle : Out(1)
-        Whether all words asked for had been handed out three cycles ago.
+        Whether all words asked for were handed out so long ago that ``fits`` is about all of them.
     hungry : Out(1)
         Whether a word of ``source`` is needed now.
     used, fits : Out(1)
@@ -86,7 +89,10 @@ class WordDistribution(wiring.Component):
         with m.If(free):
             m.d.sync += [ordered.eq(filling | asked), order.eq(Mux(filling, first, next_order))]
         m.d.comb += self.preloading.eq(filling | ordered)
-        m.d.sync += self.idle.eq(delay(m, ~asked & ~ordered & ~self._queued, 2, "quiet"))
+        quiet = Signal(CHECK_CYCLES)  # whether nothing was asked for in each of the last cycles
+        now = ~asked & ~ordered & ~self._queued
+        m.d.sync += quiet.eq(Cat(now, quiet))
+        m.d.comb += self.idle.eq(now & quiet.all())
         word = self._hand_out(m, give, order)
         self._check(m, word, give & ~self.used)
         return m

@@ -149,7 +149,7 @@ class SegmentSequencer(wiring.Component):
         last_left = rest[:(config.beat_weights - 1).bit_length()]  # less 1
         with m.If(active):
             for turn in range(config.ring):
-                with m.If(last_left >= turn * per_turn):
+                with m.If((last_left >= turn * per_turn) if turn else 1):
                     m.d.sync += last_turn.eq(turn)
             with m.Switch(last_turn):
                 for turn in range(config.ring):

@@ -83,7 +83,7 @@ class Step(wiring.Component):
             found.token.eq(self.allowed & self.token & ~self.spent),
             found.full.eq(self.full),
             found.spent.eq(self.allowed & self.spent & ~self.full),
-            found.reaches.eq(self.run >= self.room),
+            found.reaches.eq(self.run >= self.room if vector > 1 else 1),
             found.exact.eq(self.run == self.room),
             found.final.eq(self.final),
             found.fill.eq(self.fill),
