@@ -15,14 +15,24 @@ __all__ = ["AxisBench", "as_ints", "collect", "decoder_config", "decoder_for", "
            "transfers_of"]
 
 
+PERIOD = 1e-6
+LIMIT = 100_000  # cycles
+
+
+async def _watchdog(ctx):
+    """No test waits for ever."""
+    await ctx.delay(LIMIT * PERIOD)
+    raise AssertionError(f"the test goes on after {LIMIT} cycles")
+
+
 def run_bench(dut, testbench, *others):
-    """Simulate until ``testbench(ctx)`` returns; the others run beside it."""
+    """Simulate until ``testbench(ctx)`` returns, at most so many cycles; the others run beside it."""
     top = Module()
     top.domains.sync = ClockDomain()  # a component may be combinational
     top.submodules.dut = dut
     simulator = Simulator(top)
-    simulator.add_clock(1e-6)
-    for other in others:
+    simulator.add_clock(PERIOD)
+    for other in (_watchdog, *others):
         simulator.add_testbench(other, background=True)
     simulator.add_testbench(testbench)
     simulator.run()
