@@ -66,9 +66,9 @@ class TokenOutput:
         self.rooms = self.next_rooms = [True] * config.rings  # in this cycle and in the next
 
     def cause(self, cycle):
-        """As of `BeatOutput`."""
+        """As of `BeatOutput`; a span's ends on their way belong to its check."""
         if not any(self.levels):
-            return None
+            return "check" if any(self.ends) else None
         return "beats" if self.sink(cycle) else "sink"
 
     def free(self, cycle):

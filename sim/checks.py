@@ -50,17 +50,19 @@ def sparse_difference(episode, tokens, weights, timing, config) -> str | None:
             or wrong_tokens(episode, tokens, config)
             or wrong_weights(_weights_of(episode, weights, config), weights)
             or _wrong_edges("input transfer", episode.inputs, timing.inputs)
-            or next(filter(None, (_wrong_edges(f"transfer of stream {ring}", *both)
+            or next(filter(None, (_wrong_edges(f"ring {ring} transfer", *both)
                                   for ring, both in enumerate(zip_longest(taken, timing.tokens, fillvalue=[])))), None))
 
 
 def wrong_tokens(episode, expected, config) -> str | None:
     """The first difference between the tokens that came out and those expected, in words; ``None`` if there is none."""
     try:
-        found = episode.lane_tokens(config)
+        found, rest = episode.lane_tokens(config)
     except ValueError as error:
         return str(error)
     for lane, segments in enumerate(found):
+        if rest[lane]:
+            return f"lane {lane} has the tokens {rest[lane]} after its last end"
         if len(segments) != len(expected):
             return f"lane {lane} has {len(segments)} segments, not {len(expected)}"
         for number, (one, lanes) in enumerate(zip(segments, expected)):
@@ -71,7 +73,7 @@ def wrong_tokens(episode, expected, config) -> str | None:
 
 def _weights_of(episode, weights, config):
     """The weights that the tokens of an episode stand for, in as many segments and as long as those expected."""
-    lanes = episode.lane_tokens(config)
+    lanes, _ = episode.lane_tokens(config)
     segments = []
     for number, expected in enumerate(weights):
         values = np.zeros(len(expected), np.int8)

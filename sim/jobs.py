@@ -79,22 +79,22 @@ class Episode:
                 part = []
         return segments + ([np.concatenate(part)] if part else [])
 
-    def lane_tokens(self, config) -> list[list[list[tuple[int, int]]]]:
-        """Sparse: for each lane, for each of its segments that has ended, the tokens (run, value); an unfinished segment
-        with tokens is the last.
+    def lane_tokens(self, config) -> tuple[list[list[list[tuple[int, int]]]], list[list[tuple[int, int]]]]:
+        """Sparse: the tokens (run, value), for each lane and each of its segments that has ended; and for each lane those
+        after its last end.
 
         `ValueError` if a transfer comes in another lane's ring, or has neither a token nor an end.
         """
-        ended, open_ = [[] for _ in range(config.lanes)], [[] for _ in range(config.lanes)]
+        ended, rest = [[] for _ in range(config.lanes)], [[] for _ in range(config.lanes)]
         for edge, ring, data, keep, lane, last in self.tokens:
             if lane >= config.lanes or lane % config.rings != ring or keep not in (0, 3) or not (keep or last):
                 raise ValueError(f"stream {ring} has a transfer of lane {lane}, keep {keep}, last {last} at edge {edge}")
             if keep:
-                open_[lane].append((data >> 8, (data & 0xFF ^ 0x80) - 0x80))
+                rest[lane].append((data >> 8, (data & 0xFF ^ 0x80) - 0x80))
             if last:
-                ended[lane].append(open_[lane])
-                open_[lane] = []
-        return [segments + [rest] * bool(rest) for segments, rest in zip(ended, open_)]
+                ended[lane].append(rest[lane])
+                rest[lane] = []
+        return ended, rest
 
 
 class Steps:
