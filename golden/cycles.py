@@ -420,6 +420,6 @@ class _Span:
         sequencer, lanes = self.sequencer, self._lanes_of(turn)
         self.rested.append(sequencer.told == sequencer.last and all(lane.part == sequencer.told for lane in lanes))
         for ring, lane in enumerate(lanes):
-            if lane.part < sequencer.told and self.output.room(ring):
-                if lane.turn(cycle, lane.part - number == self.config.parts_ahead):
-                    self.output.tell(cycle, ring)
+            allowed = lane.part < sequencer.told and self.output.room(ring)
+            if allowed and lane.turn(cycle, lane.part - number == self.config.parts_ahead):
+                self.output.tell(cycle, ring)

@@ -36,8 +36,8 @@ def _sparse_members(config):
 class AxisDecoder(wiring.Component):
     """A `Decoder` with AXI4-Stream ports. Adds no latency.
 
-    Dense: weight j of a beat is the signed byte ``m_axis_tdata[8 j + 7 : 8 j]``; ``m_axis_tkeep[j]`` marks the weights there
-    are; ``m_axis_tlast`` marks the last beat of each segment.
+    Dense: weight j of a beat is the signed byte ``m_axis_tdata[8 j + 7 : 8 j]``; ``m_axis_tkeep[j]`` marks the weights
+    there are; ``m_axis_tlast`` marks the last beat of each segment.
 
     Sparse: there are G streams out, one for each ring, side by side in the same ports: stream g has bit g of
     ``m_axis_tvalid``, ``m_axis_tready`` and ``m_axis_tlast``, and its share of the others. A transfer is a token: its

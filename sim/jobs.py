@@ -80,15 +80,15 @@ class Episode:
         return segments + ([np.concatenate(part)] if part else [])
 
     def lane_tokens(self, config) -> tuple[list[list[list[tuple[int, int]]]], list[list[tuple[int, int]]]]:
-        """Sparse: the tokens (run, value), for each lane and each of its segments that has ended; and for each lane those
-        after its last end.
+        """Sparse: the tokens (run, value), for each lane and each of its segments that has ended; and for each lane
+        those after its last end.
 
         `ValueError` if a transfer comes in another lane's ring, or has neither a token nor an end.
         """
         ended, rest = [[] for _ in range(config.lanes)], [[] for _ in range(config.lanes)]
         for edge, ring, data, keep, lane, last in self.tokens:
             if lane >= config.lanes or lane % config.rings != ring or keep not in (0, 3) or not (keep or last):
-                raise ValueError(f"stream {ring} has a transfer of lane {lane}, keep {keep}, last {last} at edge {edge}")
+                raise ValueError(f"ring {ring} has a transfer of lane {lane}, keep {keep}, last {last} at edge {edge}")
             if keep:
                 rest[lane].append((data >> 8, (data & 0xFF ^ 0x80) - 0x80))
             if last:

@@ -19,7 +19,6 @@ from hw.contents import contents_of, rom_config
 from hw.errors import ErrorCode
 from hw.sparse_output import SparseOutput
 from sim.checks import sparse_difference, wrong_tokens
-from sim.jobs import Episode
 from sim.offers import Offers
 from sim.streams import Layer, alphabets, make_stream
 from tests.support import AxisBench, as_ints, play, run_bench
@@ -40,7 +39,8 @@ CONFIGS = {
                                  **SPARSE),
     "C 2": Config(lanes=4, vector=8, word_bits=32, table_log=5, max_run=8, bins=3, ring=2, **SPARSE),
     "C 4, M over V": Config(lanes=4, word_bits=16, table_log=4, max_run=6, bins=3, ring=4, queue=2, **RAM, **SPARSE),
-    "block, C 3, V 2": Config(lanes=6, vector=2, word_bits=16, table_log=5, max_run=4, bins=3, ring=3, **BLOCK, **SPARSE),
+    "block, C 3, V 2": Config(lanes=6, vector=2, word_bits=16, table_log=5, max_run=4, bins=3, ring=3, **BLOCK,
+                              **SPARSE),
     "block, C 4": Config(lanes=4, word_bits=8, table_log=4, bins=7, ring=4, queue=2, **BLOCK, **RAM, **SPARSE),
 }
 
@@ -143,7 +143,7 @@ def test_wrong_words(name, span):
 
 
 class Turns:
-    """Stands for a ring: begins a turn in each cycle in which there is room, of which a token comes some cycles later."""
+    """Stands for a ring: begins a turn in each cycle in which there is room; what comes of it comes cycles later."""
 
     def __init__(self, ctx, dut, config, draw):
         self.ctx, self.dut, self.config, self.draw = ctx, dut, config, draw
@@ -199,7 +199,9 @@ def test_queue(ring):
         found = [record for record in found if record]
         ends = [{"turn": turn, "keep": 0, "last": 1} for turn in range(ring)]
         assert found[:before] == told[:before]
-        assert [{name: record[name] for name in ("turn", "keep", "last")} for record in found[before:before + ring]] == ends
+        told_ends = [{name: record[name] for name in ("turn", "keep", "last")}
+                     for record in found[before:before + ring]]
+        assert told_ends == ends
         assert found[before + ring:] == told[before:] and ctx.get(dut.empty)
 
     run_bench(dut, testbench)
@@ -249,12 +251,13 @@ def test_difference_is_seen():
     assert said(lambda r: r[:-1]).startswith("lane 0 has the tokens") and "after its last end" in said(lambda r: r[:-1])
     assert said(lambda r: [*r, r[-1]]) == "lane 0 has 6 segments, not 5"
     assert "has a transfer of lane 0, keep 0, last 0" in said(lambda r: [(edge, ring, data, 0, dest, 0), *r[1:]])
-    assert "stream 0 has a transfer of lane 1" in said(lambda r: [(edge, ring, data, keep, 1, last), *r[1:]])
+    assert "ring 0 has a transfer of lane 1" in said(lambda r: [(edge, ring, data, keep, 1, last), *r[1:]])
     assert said(lambda r: [(edge + 1, ring, data, keep, dest, last), *r[1:]]).startswith(
         f"ring 0 transfer 0 was taken at edge {edge + 1}")
-    assert said(list, [-weights[0], *weights[1:]]).startswith("weight ")
+    assert said(list, [weights[0] + 1, *weights[1:]]).startswith("weight ")
     failed = replace(good, status=[(0, 0, 0, int(ErrorCode.WORDS_CRC))])
-    assert sparse_difference(failed, tokens, weights, timing, config) == "the decoder ended with error WORDS_CRC, done 0"
+    assert sparse_difference(failed, tokens, weights, timing, config) == (
+        "the decoder ended with error WORDS_CRC, done 0")
 
 
 def test_offers():
