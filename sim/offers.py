@@ -18,8 +18,8 @@ class Offers:
         self.waiting = [None] * rings  # what was on offer and was refused
 
     def look(self, cycle: int, ready: bool, valid: int, data: int, keep: int, dest: int, last: int) -> list:
-        """A cycle's ports, of which ``ready`` is the same for all streams: what is taken, each (cycle, ring, data, keep,
-        dest, last). `AssertionError` if an offer that was refused has changed or is gone."""
+        """A cycle's ports, ``ready`` being the same for all streams. Returns what is taken: (cycle, ring, data, keep,
+        dest, last) each. `AssertionError` if an offer that was refused has changed or is gone."""
         taken = []
         for ring in range(self.rings):
             offer = None

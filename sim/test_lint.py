@@ -34,7 +34,8 @@ DESIGNS = {  # name: configuration, target
     "block, ice40": (Config(lanes=3, word_bits=16, table_log=6, bins=7, ring=3, **RAM, **BLOCK), "ice40"),
     "sparse": (Config(lanes=6, vector=2, word_bits=16, table_log=6, max_run=4, bins=15, ring=2,
                       output=OutputMode.SPARSE, **RAM), None),
-    "sparse, block, rom": (Config(lanes=4, table_log=6, bins=15, ring=4, output=OutputMode.SPARSE, **BLOCK), None),
+    "sparse, block, rom": (Config(lanes=4, table_log=6, max_run=2, bins=11, ring=4,
+                                  output=OutputMode.SPARSE, **BLOCK), None),
     "block, gowin": (Config(lanes=8, table_log=7, max_run=2, bins=15, ring=8, **RAM, **BLOCK), "gowin"),
 }
 

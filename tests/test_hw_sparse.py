@@ -255,7 +255,7 @@ def test_difference_is_seen():
     assert said(lambda r: [(edge + 1, ring, data, keep, dest, last), *r[1:]]).startswith(
         f"ring 0 transfer 0 was taken at edge {edge + 1}")
     assert said(list, [weights[0] + 1, *weights[1:]]).startswith("weight ")
-    failed = replace(good, status=[(0, 0, 0, int(ErrorCode.WORDS_CRC))])
+    failed = replace(good, status=[(0, 0, 0, ErrorCode.WORDS_CRC.value)])
     assert sparse_difference(failed, tokens, weights, timing, config) == (
         "the decoder ended with error WORDS_CRC, done 0")
 
