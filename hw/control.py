@@ -46,6 +46,8 @@ class Control(wiring.Component):
         Whose turn begins.
     loading, starting, running : Out(1)
         The span is being loaded; the lane whose turn begins reads its start state; the lanes may work.
+    stop : Out(1)
+        Something went wrong; in the next cycle ``error`` says what.
     busy, done, error : Out
         As in `Decoder`.
     """
@@ -71,6 +73,7 @@ class Control(wiring.Component):
             "loading": Out(1),
             "starting": Out(1),
             "running": Out(1),
+            "stop": Out(1),
             "busy": Out(1),
             "done": Out(1),
             "error": Out(ErrorCode),
@@ -84,7 +87,7 @@ class Control(wiring.Component):
         phase = self._phases(m, ended, bad)
         self._input(m, ended, phase.drop | phase.failed)
         m.d.comb += [self.loading.eq(phase.begin | phase.preload), self.starting.eq(phase.start),
-                     self.running.eq(phase.run), self.fresh.eq(phase.fresh)]
+                     self.running.eq(phase.run), self.fresh.eq(phase.fresh), self.stop.eq(bad)]
         with m.If(phase.header & self.header_words.valid):
             m.d.sync += [self.busy.eq(1), self.done.eq(0)]
         with m.If(phase.drain & self.drained):

@@ -145,6 +145,7 @@ class Decoder(wiring.Component):
             distribution.words_stored.eq(records.record.words),
             distribution.crc.eq(records.record.crc),
             join.running.eq(control.running),
+            join.stop.eq(control.stop),
             join.ended.eq(sequencer.announced[0].ended),
             join.announced.eq(sequencer.announced[0].parts),
             join.last_turn.eq(sequencer.last_turn),

@@ -34,6 +34,8 @@ class Join(wiring.Component):
     -------
     running : In(1)
         The span is being decoded; without it no part is taken.
+    stop : In(1)
+        Something went wrong: drop the head. What is on offer stays.
     wanted, following : Out(`place_layout`)
         The parts wanted, and those after them.
     advance : Out(1)
@@ -42,7 +44,7 @@ class Join(wiring.Component):
         These parts, and which of them were there a cycle ago.
     ended, announced, last_turn, left : In
         Whether the segment's last beat has been announced, the number after it, the turn of its last weights, and how
-        many there are in that turn.
+        many there are in that turn, less 1.
     last_of_span : In(1)
         The segment is the span's last.
     beats : Out(stream of `beat_layout`)
@@ -62,6 +64,7 @@ class Join(wiring.Component):
         self._config = config
         super().__init__({
             "running": In(1),
+            "stop": In(1),
             "wanted": Out(place_layout(config)),
             "following": Out(place_layout(config), init={"number": config.ring == 1, "turn": config.ring > 1}),
             "advance": Out(1),
@@ -70,7 +73,7 @@ class Join(wiring.Component):
             "ended": In(1),
             "announced": In(part_numbers(config)),
             "last_turn": In(range(config.ring)),
-            "left": In(range(config.transfer_weights + 1)),
+            "left": In(range(config.transfer_weights)),
             "last_of_span": In(1),
             "beats": Out(stream.Signature(beat_layout(config))),
             "segment_end": Out(1),
@@ -103,9 +106,11 @@ class Join(wiring.Component):
             m.d.sync += holds.eq(self.there.all())
         with m.Elif(move):
             m.d.sync += holds.eq(0)
+        with m.If(self.stop):
+            m.d.sync += holds.eq(0)
         self._count(m)
         keep = Signal(config.transfer_weights, reset_less=True)  # known long before the last transfer of a segment
-        m.d.sync += keep.eq(Cat(self.left > j for j in range(config.transfer_weights)))
+        m.d.sync += keep.eq(Cat(self.left >= j if j else 1 for j in range(config.transfer_weights)))
         with m.If(free):
             self._fetch(m, head)
         if config.output is OutputMode.DENSE:

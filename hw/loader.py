@@ -38,9 +38,9 @@ def _members(config: Config) -> dict:
     }
 
 
-def _seal(m, loader):
-    """The last states of both: the header's CRC-32, the comparison, then done."""
-    right = same(m, loader.fields.value, loader.crc)
+def _seal(m, loader, crc):
+    """The last states of both: the header's CRC-32, the comparison with what it must be, then done."""
+    right = same(m, loader.fields.value, crc)
     with m.State("CRC"):
         m.d.comb += [loader.sealed.eq(1), loader.fields.fixed.eq(8), loader.fields.want.eq(1)]
         with m.If(loader.fields.valid):
@@ -94,7 +94,7 @@ class RomLoader(wiring.Component):
                 m.next = "CRC"
                 with m.If(~known):
                     m.d.sync += self.error.eq(ErrorCode.STREAM)
-            _seal(m, self)
+            _seal(m, self, Const(self._crc, 32))  # the header's own has been seen to be this one
         return m
 
 
@@ -152,7 +152,7 @@ class RamLoader(wiring.Component):
                 m.d.comb += [self.fields.fixed.eq(1), self.fields.want.eq(self.odd)]
                 with m.If(~self.odd | self.fields.valid):
                     m.next = "CRC"
-            _seal(m, self)
+            _seal(m, self, self.crc)
         return m
 
     def _lend_fields(self, m, reader):

@@ -13,7 +13,7 @@ __all__ = ["Records"]
 
 
 class Records(wiring.Component):
-    """The segments of the stream, read with a cycle's latency.
+    """The segments of the stream, read with a cycle's latency. What is kept of a segment is its weights, less 1.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ class Records(wiring.Component):
     Members
     -------
     address, record : In, Out(`record_layout`)
-        Which record, and the record.
+        Which record, and the record, but with ``weights`` less 1.
     write : In(`record_write_layout`)
         Style RAM only.
     """
@@ -40,8 +40,9 @@ class Records(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
+        init = [record | {"weights": record["weights"] - 1} for record in self._records]
         m.submodules.memory = store = memory.Memory(
-            shape=record_layout(self._config), depth=len(segment_numbers(self._config)), init=self._records)
+            shape=record_layout(self._config), depth=len(segment_numbers(self._config)), init=init)
         read = store.read_port(domain="comb")
         m.d.comb += read.addr.eq(self.address)
         m.d.comb += self.record.eq(delay(m, read.data, 1, "record"))
@@ -50,6 +51,7 @@ class Records(wiring.Component):
             m.d.comb += [
                 write.addr.eq(self.write.number),
                 write.data.eq(self.write.record),
+                write.data.weights.eq(self.write.record.weights - 1),
                 write.en.eq(self.write.enable),
             ]
         return m

@@ -35,7 +35,7 @@ class SegmentSequencer(wiring.Component):
     address : Out
         Number of the record that comes next.
     record : In(`record_layout`)
-        That record, a cycle later.
+        That record, a cycle later; ``weights`` is less 1.
     segments : In
         Number of segments of the stream.
     turn : In(range(C))
@@ -45,7 +45,8 @@ class SegmentSequencer(wiring.Component):
     announced : Out(`announcement_layout`).array(G)
         For each ring, as of the lane whose turn begins.
     last_turn, left : Out
-        Of the segment's last beat, once it is told: the turn of its last weights, and how many there are in that turn.
+        Of the segment's last beat, once it is told: the turn of its last weights, and how many there are in that turn,
+        less 1.
     last_of_span, last_of_stream : Out(1)
         The segment is the last.
     """
@@ -62,7 +63,7 @@ class SegmentSequencer(wiring.Component):
             "retired": In(part_numbers(config)),
             "announced": Out(announcement_layout(config)).array(config.rings),
             "last_turn": Out(range(config.ring)),
-            "left": Out(range(config.transfer_weights + 1)),
+            "left": Out(range(config.transfer_weights)),
             "last_of_span": Out(1),
             "last_of_stream": Out(1),
         })
@@ -101,9 +102,9 @@ class SegmentSequencer(wiring.Component):
                 active.eq(1),
                 beats.ended.eq(0),
                 ripe.eq(0),
-                rest.eq(self.record.weights - 1),
-                last.eq(self.record.weights <= beat),
-                next_last.eq(self.record.weights <= 2 * beat),
+                rest.eq(self.record.weights),
+                last.eq(_below_beats(self.record.weights, 1, beat)),
+                next_last.eq(_below_beats(self.record.weights, 2, beat)),
                 table.eq(self.record.table),
                 raw_bits.eq(self.record.raw_bits),
                 self.address.eq(self.address + 1),
@@ -145,7 +146,7 @@ class SegmentSequencer(wiring.Component):
         config = self._config
         per_turn = config.transfer_weights
         last_turn = Signal(range(config.ring), reset_less=True)
-        left = Signal(range(per_turn + 1), reset_less=True)
+        left = Signal(range(per_turn), reset_less=True)  # less 1
         last_left = rest[:(config.beat_weights - 1).bit_length()]  # less 1
         with m.If(active):
             for turn in range(config.ring):
@@ -154,7 +155,7 @@ class SegmentSequencer(wiring.Component):
             with m.Switch(last_turn):
                 for turn in range(config.ring):
                     with m.Case(turn):
-                        m.d.sync += left.eq(last_left - turn * per_turn + 1)
+                        m.d.sync += left.eq(last_left - turn * per_turn)
         m.d.comb += [self.last_turn.eq(last_turn), self.left.eq(left)]
         coming = Signal(range(config.ring), reset_less=True)  # the turn in two cycles
         with m.Switch(self.turn):
@@ -163,7 +164,7 @@ class SegmentSequencer(wiring.Component):
                     m.d.sync += coming.eq((turn + 3) % config.ring)
         in_turn = Signal(range(per_turn + 1), reset_less=True)
         if config.ring == 1:
-            m.d.sync += in_turn.eq(left)
+            m.d.sync += in_turn.eq(left + 1)
         else:
-            m.d.sync += in_turn.eq(Mux(coming == last_turn, left, Mux(coming < last_turn, per_turn, 0)))
+            m.d.sync += in_turn.eq(Mux(coming == last_turn, left + 1, Mux(coming < last_turn, per_turn, 0)))
         return in_turn

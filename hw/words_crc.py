@@ -33,7 +33,7 @@ class WordsCrc(wiring.Component):
     valid, data : In(1), In(W)
         A word, first byte lowest.
     crc : Out(32)
-        The CRC-32 of all words but those of the last two cycles.
+        The CRC-32 of all words before, if none came in the last cycle.
     """
 
     def __init__(self, config: Config):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from golden import digits
-from golden.config import TableStyle
+from golden.config import TableMemory, TableStyle
 from golden.container import stream_bytes
 from golden.cycles import simulate
 from golden.formats import read_tensors
@@ -22,10 +22,11 @@ from .jobs import Steps
 PATTERNS = [(ALWAYS, ALWAYS), (Pattern("random", (0.6, 1)), Pattern("random", (0.9, 2)))]
 
 
-def check(design_of, tensors, style, **options):
-    """Encode, build, run by every pattern; the weights must be those of the tensors."""
-    stream, _ = encode_stream(tensors, table_log_limit=MAX_TABLE_LOG, **options)
-    config = replace(rom_config(stream), table_style=style)
+def check(design_of, tensors, style, ring=1, **options):
+    """Encode, build, run by every pattern; the weights must be those of the tensors. Rings have tables in block RAM."""
+    memory = TableMemory.LOGIC if ring == 1 else TableMemory.BLOCK
+    stream, _ = encode_stream(tensors, table_log_limit=min(MAX_TABLE_LOG[memory], 10), **options)
+    config = replace(rom_config(stream), table_style=style, ring=ring, table_memory=memory)
     layers = [array for array in tensors.values() if array.dtype.kind == "i"]
     steps = Steps()
     timings = [simulate(stream, config, *pattern) for pattern in PATTERNS]
@@ -41,15 +42,25 @@ def check(design_of, tensors, style, **options):
 @pytest.mark.parametrize("options", [
     {"lanes": 8},
     {"lanes": 2, "vector": 4, "word_bits": 16, "restart_every": 2000},
-], ids=["N 8", "N 2, V 4, restarts"])
+    {"lanes": 8, "vector": 2, "ring": 4, "restart_every": 4000},
+], ids=["N 8", "N 2, V 4, restarts", "block, C 4"])
 @pytest.mark.parametrize("style", TableStyle)
 def test_digits(design_of, style, options):
     check(design_of, digits.load(), style, **options)
 
 
+@pytest.mark.parametrize("ring", [1, 4])
 @pytest.mark.parametrize("style", TableStyle)
 @pytest.mark.parametrize("name", ["resnet8", "kws"])
-def test_real_network(design_of, shared_data, name, style):
+def test_real_network(design_of, shared_data, name, style, ring):
     """15 bins, 8 lanes, every weight of the network."""
     tensors, _ = quantize_network(read_tensors(shared_data / f"{name}.npz"), Rules(bins=15))
-    check(design_of, tensors, style, lanes=8)
+    check(design_of, tensors, style, ring, lanes=8)
+
+
+@pytest.mark.parametrize("options", [{"raw_bits": 0, "table_log": 11}, {"raw_bits": 3, "table_log": 7}],
+                         ids=["large tables", "raw bits"])
+def test_eight_bits(design_of, shared_data, options):
+    """255 bins both ways: by large tables in block RAM, and by raw bits."""
+    tensors, _ = quantize_network(read_tensors(shared_data / "kws.npz"), Rules(bins=255))
+    check(design_of, tensors, TableStyle.ROM, 4, lanes=8, **options)

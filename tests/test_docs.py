@@ -7,13 +7,15 @@ from pathlib import Path
 import pytest
 
 from golden.config import Config, TableStyle
+from golden.network import encode_stream
+from golden.report import entropy
 from golden.table import Table
 from golden.tune import exact_rate, normalize
 from hw.axis import AxisDecoder
 from hw.build import ports_of
 from hw.errors import ErrorCode
 
-from .sources import source, tuned_table
+from .sources import laplacian, source, tuned_table
 from .test_layering import FOREIGN, OURS, ROOT
 
 DOCS = ROOT / "docs"
@@ -57,10 +59,11 @@ def test_error_codes():
         [str(code.value), code.name, comment] for code, (_, comment) in zip(ErrorCode, comments)]
 
 
-@pytest.mark.parametrize("lanes, vector, word_bits", [(1, 1, 8), (3, 2, 64)])
-def test_ports(lanes, vector, word_bits):
-    config = Config(lanes=lanes, vector=vector, word_bits=word_bits, table_log=5, table_style=TableStyle.RAM)
-    widths = {"1": 1, "8": 8, "W": word_bits, "N V": lanes * vector, "8 N V": 8 * lanes * vector}
+@pytest.mark.parametrize("lanes, vector, word_bits, ring", [(1, 1, 8, 1), (3, 2, 64, 1), (6, 2, 32, 3)])
+def test_ports(lanes, vector, word_bits, ring):
+    config = Config(lanes=lanes, vector=vector, word_bits=word_bits, ring=ring, table_log=5, table_style=TableStyle.RAM)
+    assert config.transfer_weights == lanes // ring * vector
+    widths = {"1": 1, "8": 8, "W": word_bits, "G V": config.transfer_weights, "8 G V": 8 * config.transfer_weights}
     listed = [(name, direction, widths[width])
               for name, direction, width, _ in rows(ARCHITECTURE, "port", "direction", "width", "meaning")]
     assert listed == [(port["name"], port["direction"], port["width"]) for port in ports_of(AxisDecoder(config))]
@@ -101,6 +104,20 @@ def test_excess_of_spreads(row):
     tables = [Table(alphabet, table_log, counts, fse_spread(counts)), Table(alphabet, table_log, counts),
               tuned_table(alphabet, table_log, q)]
     assert [100 * (exact_rate(table, q) / entropy - 1) for table in tables] == pytest.approx(listed, abs=0.0051)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("row", rows(ARCHITECTURE, "bits per weight", "R = 7", "R = 8", "R = 9", "R = 10, s = 0",
+                                     "R = 11, s = 0"), ids=lambda row: row[0])
+def test_weights_of_eight_bits(row):
+    weights = laplacian(255, float(row[0]), 100_000)
+    for table_log, cell in enumerate(row[1:], 7):
+        percent, raw_bits = re.fullmatch(r"([\d.]+)(?: \(s = (\d)\))?", cell).groups(default="0")
+        options = {"raw_bits": 0} if table_log >= 10 else {}
+        stream, _ = encode_stream({"w": weights}, table_log=table_log, restart_every=0, **options)
+        words = sum(8 * span.nbytes for span in stream.words)
+        assert (100 * (words / entropy(weights) - 1), stream.config.raw_bits) == (
+            pytest.approx(float(percent), abs=0.0051), int(raw_bits))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -104,7 +104,7 @@ def test_another_stream_into_the_same_memories():
     async def testbench(ctx):
         bench = AxisBench(ctx, dut, SMALL.word_bits)
         await bench.send(stream_bytes(one[0]), settle=0)
-        start = simulate(one[0], config).end + 1
+        start = simulate(one[0], config).end + 2
         assert len(bench.trace) <= start
         await bench.send(stream_bytes(two[0]), Pattern("always"))
         timing = simulate(two[0], config, start=start)

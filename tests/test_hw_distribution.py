@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from golden.config import Config
+from golden.config import REQUEST_QUEUE, Config
 from hw.distribution import WordDistribution
 from tests.support import feeder, run_bench
 
@@ -61,6 +61,28 @@ async def watch(ctx, dut, count):
     return given
 
 
+async def ask(ctx, dut, payloads, random, pause):
+    """Send requests as the join does: in the cycle after one in which there was room."""
+    for payload in payloads:
+        going = False
+        while not going:
+            going = random.random() >= pause and ctx.get(dut.room)
+            await ctx.tick()
+            ctx.set(dut.requests.valid, going)
+        ctx.set(dut.requests.payload, payload)
+    await ctx.tick()
+    ctx.set(dut.requests.valid, 0)
+
+
+async def until_idle(ctx, dut):
+    """The cycles until the distribution is idle."""
+    for cycle in range(20):
+        if ctx.get(dut.idle):
+            return cycle
+        await ctx.tick()
+    raise AssertionError("the distribution does not become idle")
+
+
 CASES = [  # N, C, V, W, P, share of words that is there
     (1, 1, 1, 8, None, 1.0), (3, 1, 1, 16, None, 0.8), (4, 2, 4, 8, 7, 1.0), (8, 4, 2, 8, None, 0.3),
     (6, 3, 4, 16, None, 0.0), (5, 5, 1, 64, 3, 0.9), (16, 4, 1, 32, None, 1.0),
@@ -88,8 +110,8 @@ def test_need_order(lanes, ring, vector, word_bits, preload, stored, idle, pause
             assert [word for *_, word in given] == words + [0] * (len(order) - len(words))
             firsts = [place for place, (_, _, first, _) in enumerate(given[:lanes * config.preload]) if first]
             assert firsts == list(range(0, lanes * config.preload, config.preload))
-            await ctx.tick().repeat(4)
-            assert ctx.get(dut.used) and ctx.get(dut.fits) and ctx.get(dut.idle) and not ctx.get(dut.hungry)
+            assert await until_idle(ctx, dut) < 4
+            assert ctx.get(dut.used) and ctx.get(dut.fits) and not ctx.get(dut.hungry)
             assert given_now(ctx, dut) is None
 
     async def requests(ctx):
@@ -98,7 +120,7 @@ def test_need_order(lanes, ring, vector, word_bits, preload, stored, idle, pause
             await ctx.tick()
             while ctx.get(dut.preloading):
                 await ctx.tick()
-            await feeder(dut.requests, [payload_of(config, *one) for one in asked], random, pause)(ctx)
+            await ask(ctx, dut, [payload_of(config, *one) for one in asked], random, pause)
 
     words = [word for *_, words in spans for word in words]
     run_bench(dut, testbench, requests, feeder(dut.source, words, random, idle))
@@ -114,23 +136,23 @@ def test_a_word_per_cycle(lanes, ring):
     async def testbench(ctx):
         count = len(need_order(config, requests))
         await begin(ctx, dut, [5] * count, 16)
-        while not ctx.get(dut.preloading):
-            await ctx.tick()
-        sent = given = cycles = 0
+        await ctx.tick()
+        assert ctx.get(dut.preloading)
         ctx.set(dut.source.valid, 1)
-        while given < count:
-            ready = not ctx.get(dut.preloading) or given >= lanes * config.preload - 2
-            offered = sent < len(requests) and ready
-            if offered:
-                ctx.set(dut.requests.payload, payload_of(config, *requests[sent]))
-            ctx.set(dut.requests.valid, offered)
-            sent += offered and ctx.get(dut.requests.ready)
+        given, cycles = 0, 0
+        for _ in range(2 * count):
             given += given_now(ctx, dut) is not None
-            cycles += given > 0
+            cycles += 0 < given < count
             await ctx.tick()
+        assert given == count
         assert cycles - count <= 4, "the begin of the first request may show"
 
-    run_bench(dut, testbench)
+    async def requester(ctx):
+        await ctx.posedge(dut.begin)
+        await ctx.tick().repeat(lanes * config.preload)
+        await ask(ctx, dut, [payload_of(config, *one) for one in requests], Random(1), 0)
+
+    run_bench(dut, testbench, requester)
 
 
 @pytest.mark.parametrize("change, used, fits", [("none", 1, 1), ("crc", 1, 0), ("word", 1, 0), ("one more", 0, 1)])
@@ -174,27 +196,55 @@ def test_hungry_only_for_stored_words():
     run_bench(dut, testbench)
 
 
-def test_idle_only_when_all_words_are_handed_out():
-    """A request counts, in the queue or not, from three cycles later until the last of its words has been sent off."""
+@pytest.mark.parametrize("requests", [1, 3, 4])
+def test_idle_only_when_all_words_are_handed_out(requests):
+    """A request counts from the cycle in which it comes until three cycles after the last of its words."""
     config = Config(lanes=4, ring=2, word_bits=8)
     dut = WordDistribution(config)
 
     async def testbench(ctx):
         await begin(ctx, dut, [], 8)
         await watch(ctx, dut, config.lanes * config.preload)
-        await ctx.tick().repeat(4)
-        for requests in (3, 1, 4):
-            assert ctx.get(dut.idle)
-            given = []
-            for cycle in range(20):
-                ctx.set(dut.requests.payload, payload_of(config, 1, [1, 1]))
-                ctx.set(dut.requests.valid, cycle < requests)
-                assert ctx.get(dut.requests.ready) or cycle >= requests
-                if cycle >= 3 and len(given) < 2 * requests - 1:
-                    assert not ctx.get(dut.idle)
-                now = given_now(ctx, dut)
-                given += [now] * (now is not None)
-                await ctx.tick()
-            assert given == [(0, 1, 0, 0), (1, 1, 0, 0)] * requests
+        await until_idle(ctx, dut)
+        ctx.set(dut.requests.payload, payload_of(config, 1, [1, 1]))
+        given, last = [], 0
+        for cycle in range(30):
+            ctx.set(dut.requests.valid, cycle < requests)
+            now = given_now(ctx, dut)
+            if now is not None:
+                given.append(now)
+                last = cycle
+            assert ctx.get(dut.idle) == (len(given) == 2 * requests and cycle - last >= 3)
+            await ctx.tick()
+        assert given == [(0, 1, 0, 0), (1, 1, 0, 0)] * requests
 
     run_bench(dut, testbench)
+
+
+def test_room():
+    """While no word comes there is room for so many requests, none of which is lost."""
+    config = Config(lanes=2, word_bits=8)
+    dut = WordDistribution(config)
+    sent = []
+
+    def payloads():
+        for number in range(90):
+            yield payload_of(config, 0, [number % 2 == 0, number % 2])
+            sent.append(number)
+
+    async def testbench(ctx):
+        await begin(ctx, dut, [9] * 100, 8)
+        ctx.set(dut.source.valid, 1)
+        assert len(await watch(ctx, dut, config.lanes * config.preload)) == config.lanes * config.preload
+        ctx.set(dut.source.valid, 0)
+        await ctx.tick().repeat(30)
+        assert REQUEST_QUEUE < len(sent) <= REQUEST_QUEUE + 2 and not ctx.get(dut.room)
+        ctx.set(dut.source.valid, 1)
+        assert [at for at, *_ in await watch(ctx, dut, 90)] == [number % 2 for number in range(90)]
+
+    async def requests(ctx):
+        await ctx.posedge(dut.begin)
+        await ctx.tick().repeat(config.lanes * config.preload + 4)
+        await ask(ctx, dut, payloads(), Random(1), 0)
+
+    run_bench(dut, testbench, requests)

@@ -9,7 +9,7 @@ from golden.config import Config
 from golden.stream import Segment, spans_of
 from hw.errors import ErrorCode
 from hw.join import Join
-from tests.support import run_bench
+from tests.support import as_ints, run_bench
 
 LEAD = 8  # cycles from the announcement of a segment's last beat to the first of its parts
 
@@ -61,6 +61,7 @@ class Bench:
         self.segment = 0
         self.arrived = set()
         self.announced = self.waiting = None
+        self.room = False  # for requests
         self.rest = 0  # cycles for which the lanes have been at rest
         self.transfers, self.requests, self.segment_ends, self.span_ends = [], [], [], []
         for name in ("used", "fits", "at_zero"):
@@ -100,23 +101,30 @@ class Bench:
         ctx, dut, config = self.ctx, self.dut, self.config
         self.offer(weights)
         ctx.set(dut.beats.ready, self.random.random() >= self.stall)
-        ctx.set(dut.requests.ready, self.random.random() >= self.pause)
+        self.room, before = self.random.random() >= self.pause, self.room
+        ctx.set(dut.room, self.room)
         last_turn = (weights - 1) % config.beat_weights // config.transfer_weights
         at_rest = self.place > self.end[0] - config.ring + last_turn  # of the lanes, only empty parts are left
         self.rest = self.rest + 1 if at_rest and self.random.random() > 0.3 or self.rest else 0
         ctx.set(dut.resting, self.rest > 0)
         ctx.set(dut.idle, self.rest > 3)
-        await self._watch()
-        turn = ctx.get(dut.turn), ctx.get(dut.number)
+        self._watch(before)
+        advance = ctx.get(dut.advance)
         await ctx.tick()
-        if (ctx.get(dut.turn), ctx.get(dut.number)) != turn:
+        if advance:
             self.place += 1
             self.arrived.clear()
-            assert (ctx.get(dut.turn), ctx.get(dut.number)) == (
-                self.place % config.ring, self.place // config.ring % (2 * config.parts_ahead))
 
-    async def _watch(self):
+    def _expected(self, place):
+        """A place as a record."""
+        turn, number = place % self.config.ring, place // self.config.ring
+        return {"number": number % (2 * self.config.parts_ahead), "turn": turn}
+
+    def _watch(self, room):
+        """What comes out in this cycle; ``room``: whether there was room for requests a cycle ago."""
         ctx, dut = self.ctx, self.dut
+        assert as_ints(ctx.get(dut.wanted)) == self._expected(self.place)
+        assert as_ints(ctx.get(dut.following)) == self._expected(self.place + 1)
         assert ctx.get(dut.rejected) is ErrorCode.NONE
         if ctx.get(dut.beats.valid):
             beat = ctx.get(dut.beats.payload)
@@ -129,7 +137,7 @@ class Bench:
         else:
             assert self.waiting is None, "a transfer on offer was withdrawn"
         if ctx.get(dut.requests.valid):
-            assert ctx.get(dut.requests.ready)
+            assert room
             request = ctx.get(dut.requests.payload)
             self.requests.append((request.turn, request.mask))
         if ctx.get(dut.segment_end):
@@ -155,7 +163,7 @@ async def play(bench, segments):
                 await bench.cycle(segment.weights)
             ctx.set(dut.running, 1)
         bench.segment, bench.announced, bench.rest = number + 1, 0, 0
-    while bench.waiting or ctx.get(dut.beats.valid):
+    for _ in range(100):
         await bench.cycle(segments[-1].weights)
 
 
@@ -184,7 +192,7 @@ def test_spans(lanes, vector, ring, queue, late, stall, pause):
 async def to_the_end(ctx, dut, config):
     """One beat of a span, all its parts there: until it is only the check that is missing."""
     ctx.set(dut.running, 1)
-    ctx.set(dut.requests.ready, 1)
+    ctx.set(dut.room, 1)
     ctx.set(dut.beats.ready, 1)
     ctx.set(dut.ended, 1)
     ctx.set(dut.announced, 1)
@@ -196,7 +204,7 @@ async def to_the_end(ctx, dut, config):
     transfers = 0
     for _ in range(12):
         transfers += ctx.get(dut.beats.valid)
-        if ctx.get(dut.number) == 1:
+        if ctx.get(dut.wanted.number) == 1:
             ctx.set(dut.there, 0)
         await ctx.tick()
     assert transfers == config.ring - 1, "all but the last"
@@ -239,9 +247,9 @@ def test_nothing_is_taken_while_nothing_runs():
 
     async def testbench(ctx):
         ctx.set(dut.there, 3)
-        ctx.set(dut.requests.ready, 1)
+        ctx.set(dut.room, 1)
         for _ in range(5):
             await ctx.tick()
-            assert ctx.get(dut.number) == 0 and not ctx.get(dut.beats.valid)
+            assert ctx.get(dut.wanted.number) == 0 and not ctx.get(dut.advance) and not ctx.get(dut.beats.valid)
 
     run_bench(dut, testbench)

@@ -102,9 +102,9 @@ def simulate(verilator, folder, racks, sources):
         bits=stimulus[0][1], cycles=CYCLES, format=" ".join(["%h"] * len(racks)),
         names=", ".join(f"{module}_data" for module in modules), **lines))
     subprocess.run([verilator, *OPTIONS, "bench.v", *map(str, sources)], cwd=folder, check=True, capture_output=True)
-    subprocess.run([folder / "build" / "Vbench"], cwd=folder, check=True, capture_output=True, text=True)
-    rows = (folder / "outputs.hex").read_text().split("\n")
-    assert len(rows) == CYCLES + 1
+    done = subprocess.run([folder / "build" / "Vbench"], cwd=folder, check=True, capture_output=True, text=True)
+    rows = (folder / "outputs.hex").read_text().splitlines()
+    assert len(rows) == CYCLES, done.stdout
     for place, (module, cases) in enumerate(racks):
         low = 0
         for case in cases:

@@ -15,6 +15,9 @@ def random_part(random, config):
 
 
 async def sweep(ctx, dut, config):
+    """What follows a reset: part 0 is shown."""
+    ctx.set(dut.read, {"number": 0, "turn": 0})
+    ctx.set(dut.advance, 0)
     ctx.set(dut.sweep, 1)
     for place in range(config.ring * config.parts_ahead):
         ctx.set(dut.place, place)
@@ -22,36 +25,63 @@ async def sweep(ctx, dut, config):
     ctx.set(dut.sweep, 0)
 
 
-async def play(ctx, dut, config, random, eager, count):
-    """Write and read so many parts; ``eager``: how often a part is taken that is there."""
-    ring, queue = config.ring, config.parts_ahead
-    written, turn, number = [[] for _ in range(ring)], 0, 0
-    full = 0
-    while number < count:
-        lanes = [lane for lane in range(ring) if len(written[lane]) - number < queue]
-        full += len(lanes) < ring
-        ctx.set(dut.write, 0)
-        if lanes and random.random() < 0.7:
-            lane, part = random.choice(lanes), random_part(random, config)
-            ctx.set(dut.write, 1)
-            ctx.set(dut.turn, lane)
-            ctx.set(dut.number, len(written[lane]) % (2 * queue))
-            ctx.set(dut.part, part | {"lap": random.getrandbits(1)})
-        ctx.set(dut.read_turn, turn)
-        ctx.set(dut.read_number, number % (2 * queue))
-        there = len(written[turn]) > number
-        assert ctx.get(dut.there) == there, (number, turn)
-        if there:
+class Bench:
+    """The queue beside lists of what was written; parts are shown turn by turn, beat by beat."""
+
+    def __init__(self, ctx, dut, config, random):
+        self.ctx, self.dut, self.config, self.random = ctx, dut, config, random
+        self.written = [[] for _ in range(config.ring)]
+        self.number = self.turn = 0  # of the part shown
+        self.there = False  # it was there a cycle ago
+        self.full = 0  # cycles in which a lane had no place
+
+    def write(self):
+        """Write a part, or none. Returns a lane and its part, or None."""
+        ctx, dut, queue = self.ctx, self.dut, self.config.parts_ahead
+        lanes = [lane for lane, parts in enumerate(self.written) if len(parts) - self.number < queue]
+        self.full += len(lanes) < len(self.written)
+        writes = bool(lanes) and self.random.random() < 0.7
+        ctx.set(dut.write, writes)
+        if not writes:
+            return None
+        lane, part = self.random.choice(lanes), random_part(self.random, self.config)
+        ctx.set(dut.turn, lane)
+        ctx.set(dut.number, len(self.written[lane]) % (2 * queue))
+        ctx.set(dut.part, part)
+        return lane, part
+
+    def following(self):
+        """The number and the turn after those of the part shown."""
+        turn = (self.turn + 1) % self.config.ring
+        return self.number + (turn == 0), turn
+
+    async def cycle(self, eager):
+        """Write, look at the part shown, and go on to the next one if it was there; ``eager``: how often."""
+        ctx, dut, laps = self.ctx, self.dut, 2 * self.config.parts_ahead
+        written, following = self.write(), self.following()
+        assert ctx.get(dut.there) == self.there, (self.number, self.turn)
+        advance = self.there and self.random.random() < eager
+        ctx.set(dut.read, {"number": self.number % laps, "turn": self.turn})
+        ctx.set(dut.following, {"number": following[0] % laps, "turn": following[1]})
+        ctx.set(dut.advance, advance)
+        if self.there:
             shown = ctx.get(dut.shown)
-            assert {"weights": list(shown.weights), "asked": shown.asked} == written[turn][number]
+            assert {"weights": list(shown.weights), "asked": shown.asked} == self.written[self.turn][self.number]
+        if advance:
+            self.number, self.turn = following
+        self.there = len(self.written[self.turn]) > self.number
         await ctx.tick()
-        if ctx.get(dut.write):
-            written[lane].append(part)
-        if there and random.random() < eager:
-            turn = (turn + 1) % ring
-            number += turn == 0
-    ctx.set(dut.write, 0)
-    return full
+        if written is not None:
+            self.written[written[0]].append(written[1])
+
+    async def play(self, eager, beats):
+        """Until so many beats have been read."""
+        for _ in range(60 * self.config.ring * beats):
+            if self.number == beats:
+                break
+            await self.cycle(eager)
+        assert self.number == beats, "a part is lost"
+        self.ctx.set(self.dut.write, 0)
 
 
 @pytest.mark.parametrize("ring, queue, vector", [(1, 2, 1), (1, 8, 3), (2, 2, 4), (3, 4, 1), (4, 16, 2), (5, 2, 1)])
@@ -62,10 +92,11 @@ def test_parts(ring, queue, vector):
     dut = PartQueue(config)
 
     async def testbench(ctx):
-        for eager, count in ((0.9, 5 * queue), (0.2, 3 * queue + 1)):
+        for eager, beats in ((1, 5 * queue), (0.2, 3 * queue + 1)):
             await sweep(ctx, dut, config)
-            full = await play(ctx, dut, config, random, eager, count)
-        assert full
+            bench = Bench(ctx, dut, config, random)
+            await bench.play(eager, beats)
+        assert bench.full
 
     run_bench(dut, testbench)
 
@@ -87,8 +118,11 @@ def test_a_sweep_leaves_nothing():
         await sweep(ctx, dut, config)
         for lane in range(3):
             for number in range(4):
-                ctx.set(dut.read_turn, lane)
-                ctx.set(dut.read_number, number)
-                assert not ctx.get(dut.there)
+                for advance in (0, 1):
+                    ctx.set(dut.advance, advance)
+                    ctx.set(dut.following if advance else dut.read, {"number": number, "turn": lane})
+                    ctx.set(dut.read if advance else dut.following, {"number": 4 + number, "turn": lane})
+                    await ctx.tick()
+                    assert not ctx.get(dut.there)
 
     run_bench(dut, testbench)

@@ -1,6 +1,7 @@
 """Segment records: those that `golden.header` writes, and wrong ones."""
 
 import zlib
+from dataclasses import replace
 from random import Random
 
 import numpy as np
@@ -20,11 +21,11 @@ CONFIG = Config(raw_bits=3, max_tables=5)
 RAW_BITS = (0, 3, 1, 2)
 
 
-def loader():
+def loader(config=CONFIG):
     """A loader behind a field reader."""
     top = Module()
     top.submodules.reader = reader = FieldReader()
-    top.submodules.loader = dut = SegmentLoader(CONFIG)
+    top.submodules.loader = dut = SegmentLoader(config)
     connect(top, dut.fields, reader.fields)
     return top, reader, dut
 
@@ -92,3 +93,25 @@ def test_wrong_records(name, numbers):
         assert await outcome(ctx, dut) is ErrorCode.SEGMENT
 
     run_bench(top, testbench, stimulus(reader, dut, nibbles, Random(1)))
+
+
+@pytest.mark.parametrize("count_bits", [8, 13, 31])
+@pytest.mark.parametrize("numbers, error", [
+    (lambda most: [most, 1, most], ErrorCode.NONE),
+    (lambda most: [most + 1], ErrorCode.CAPACITY),
+    (lambda most: [2**32 - 1], ErrorCode.CAPACITY),
+    (lambda most: [1, 1, most + 1], ErrorCode.CAPACITY),
+    (lambda most: [1, 1, 2**32 - 1], ErrorCode.CAPACITY),
+])
+def test_room(count_bits, numbers, error):
+    """Counts of weights and of words up to the most that there is room for."""
+    most = (1 << count_bits) - 1
+    top, reader, dut = loader(replace(CONFIG, count_bits=count_bits))
+    nibbles = [nibble for number in numbers(most) for nibble in vint(number)]
+
+    async def testbench(ctx):
+        assert await outcome(ctx, dut) is error
+        if error is ErrorCode.NONE:
+            assert (ctx.get(dut.record.weights), ctx.get(dut.record.words)) == (most, most)
+
+    run_bench(top, testbench, stimulus(reader, dut, nibbles + [1] * 8, Random(1)))

@@ -158,10 +158,15 @@ module DP16KD (
   integer i, a, b;
   initial begin
     for (i = 0; i < 1024; i = i + 1) memory[i] = INIT[20*i +: 18];
-    if (DATA_WIDTH_A == 36 || DATA_WIDTH_B == 36 || RESETMODE != "SYNC" || CLKAMUX == "INV" || CLKBMUX == "INV") begin
-      $display("DP16KD: this model knows no width 36, no asynchronous reset, no inverted clock");
+    if (DATA_WIDTH_A == 36 || DATA_WIDTH_B == 36 || CLKAMUX == "INV" || CLKBMUX == "INV") begin
+      $display("DP16KD: this model knows no width 36, no inverted clock");
       $finish;
     end
+  end
+
+  always @(posedge RSTA, posedge RSTB) if (RESETMODE != "SYNC") begin
+    $display("DP16KD: this model knows no asynchronous reset");
+    $finish;
   end
 
   always @(posedge CLKA) begin
