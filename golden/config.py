@@ -18,7 +18,7 @@ MAX_RING = 16
 LEAST_BLOCK_RING = 3
 QUEUES = (2, 4, 8, 16)
 WORD_BITS = (8, 16, 32, 64, 128)
-REQUEST_QUEUE = 4  #: requests for words that wait in the decoder's word distribution, besides the one being served
+REQUEST_QUEUE = 8  #: requests for words that wait in the decoder's word distribution, besides the one being served
 
 
 class TableStyle(Enum):

@@ -49,14 +49,18 @@ class Plan:
     bits: float
 
 
-def plan(tensors, *, lanes=8, vector=1, word_bits=32, preload=None, table_log=None, max_run=None, raw_bits=None,
-         search_rounds=0, restart_every=1 << 17, table_log_limit=10, own_tables=False, progress=False) -> Plan:
+def plan(tensors, *, lanes=8, vector=1, word_bits=32, preload=None, spare=0, table_log=None, max_run=None,
+         raw_bits=None, search_rounds=0, restart_every=1 << 17, table_log_limit=10, own_tables=False,
+         progress=False) -> Plan:
     """Choose configuration, tables and segments for a network.
 
     Parameters
     ----------
     tensors : dict of str to ndarray of integers
         The quantized layers in stream order, weights within -127..127, any shape.
+    spare : int
+        Words of preload beyond the least, where ``preload`` is ``None``: a decoder whose lanes take a token in each
+        cycle waits less for words with one. They cost no bits.
     lanes, vector, word_bits, preload : int
         N, V, W and P, as `Config` has them; P ``None`` is the least.
     table_log : int or None
@@ -116,6 +120,8 @@ def plan(tensors, *, lanes=8, vector=1, word_bits=32, preload=None, table_log=No
     config = replace(base, preload=preload, table_log=best.tables[0].table_log,
                      max_run=max(a.max_run for a in alphabets), raw_bits=max(a.raw_bits for a in alphabets),
                      bins=2 * max(a.half for a in alphabets) + 1)
+    if preload is None:
+        config = replace(config, preload=config.least_preload + spare)
     return Plan(config, best.tables, cut(sizes, [table_of[i] for i in range(len(sizes))], chunk), best.bits)
 
 

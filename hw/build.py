@@ -26,7 +26,7 @@ from .axis import AxisDecoder
 from .contents import contents_of, rom_config
 from .decoder import MAX_TABLE_LOG
 from .errors import ErrorCode
-from .options import add_decoder_options, decoder_options, family_of, rooms_of
+from .options import add_decoder_options, decoder_options, default_ring, family_of, rooms_of
 from .verilog import verilog_of, yosys_version
 
 __all__ = ["add_build_options", "build", "build_from", "check_room", "main", "ports_of", "summary", "write_files"]
@@ -176,8 +176,11 @@ def _stream(args):
             if made != value:
                 raise ConfigError(f"{args.stream} was made with {name.replace('_', ' ')} {made}, not {value}")
         return stream, data
-    limit = MAX_TABLE_LOG[TableMemory(args.memory)]
-    stream, directory = encode_stream(_network(args), table_log_limit=limit, progress=True, **plan_options(args))
+    memory = TableMemory(args.memory)
+    options = plan_options(args)
+    alone = (args.ring or default_ring(options.get("lanes", Config().lanes), memory)) == 1
+    stream, directory = encode_stream(_network(args), table_log_limit=MAX_TABLE_LOG[memory], spare=int(alone),
+                                      progress=True, **options)
     return stream, pack(stream, directory)
 
 
