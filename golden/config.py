@@ -6,7 +6,7 @@ from enum import Enum
 from .errors import ConfigError
 
 __all__ = ["Config", "OutputMode", "TableMemory", "TableStyle", "MAX_LANES", "MAX_VECTOR", "MAX_TABLE_LOG", "MAX_RUN",
-           "MAX_RAW_BITS", "MAX_BINS", "REQUEST_QUEUE", "WORD_BITS"]
+           "MAX_RAW_BITS", "MAX_BINS", "REQUEST_QUEUE", "TOKEN_QUEUE", "WORD_BITS"]
 
 MAX_LANES = 64
 MAX_VECTOR = 8
@@ -19,6 +19,7 @@ LEAST_BLOCK_RING = 3
 QUEUES = (2, 4, 8, 16)
 WORD_BITS = (8, 16, 32, 64, 128)
 REQUEST_QUEUE = 8  #: requests for words that wait in the decoder's word distribution, besides the one being served
+TOKEN_QUEUE = 16  #: sparse: records that wait at the output of each ring
 
 
 class TableStyle(Enum):
@@ -152,6 +153,11 @@ class Config:
         return self.lanes // self.ring
 
     @property
+    def lane_bits(self) -> int:
+        """Bits of a lane's number, one at least."""
+        return max(1, (self.lanes - 1).bit_length())
+
+    @property
     def parts_ahead(self) -> int:
         """D: ``queue``, or what ``None`` stands for."""
         return self.queue or max(4, 1 << (16 // self.ring).bit_length() - 1)
@@ -165,6 +171,12 @@ class Config:
     def step_latency(self) -> int:
         """Cycles from the begin of a lane's turn to the step that it makes."""
         return min(self.ring - 1, 3)
+
+    @property
+    def token_room(self) -> int:
+        """Sparse: a turn may begin in a ring at whose output fewer records than this waited two cycles ago; what comes
+        of the turns under way then has room."""
+        return TOKEN_QUEUE - (self.step_latency + 4)
 
     @property
     def slots(self) -> int:

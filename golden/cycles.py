@@ -9,9 +9,10 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from itertools import accumulate
 
-from .config import REQUEST_QUEUE, Config
+from .config import REQUEST_QUEUE, Config, OutputMode
 from .header import header_bytes
 from .header_time import header_program
+from .outputs import BeatOutput, TokenOutput
 from .patterns import ALWAYS
 from .scalar import trace
 from .stream import Stream, lane_counts
@@ -39,15 +40,19 @@ class Timing:
     inputs : list of int
         Cycle in which each transfer of the stream was taken.
     beats : list of int
-        Cycle in which each transfer of weights was taken; there are up to C in a beat.
+        Dense: cycle in which each transfer of weights was taken; there are up to C in a beat.
+    tokens : list of list of int
+        Sparse: for each ring the cycle in which each of its transfers was taken.
     causes : Counter
-        Cycles by what they went to, up to ``end``; the keys are those of `CAUSES`.
+        Cycles by what they went to, up to ``end``; the keys are those of `CAUSES`. Sparse: a transfer of any ring
+        counts, once in a cycle.
     end : int
         The first cycle in which the decoder is done.
     """
 
     inputs: list[int] = field(default_factory=list)
     beats: list[int] = field(default_factory=list)
+    tokens: list[list[int]] = field(default_factory=list)
     causes: Counter = field(default_factory=Counter)
     end: int = 0
 
@@ -60,10 +65,10 @@ def simulate(stream: Stream, config: Config | None = None, source=ALWAYS, sink=A
     stream : Stream
     config : Config or None
         The decoder's, if it is another than the stream's: its table style decides how long the header takes, its rings
-        and its queue how lanes take turns.
+        and its queue how lanes take turns, its output what is handed out.
     source, sink : callable of int
         Whether the source may put a new transfer on offer in a cycle (once on offer it stays), and whether the sink
-        takes a transfer of weights in a cycle. See `golden.patterns.Pattern`.
+        takes a transfer of weights in a cycle (sparse: one of each ring). See `golden.patterns.Pattern`.
     start : int
         The first cycle in which the decoder waits for the stream.
 
@@ -83,7 +88,7 @@ def simulate(stream: Stream, config: Config | None = None, source=ALWAYS, sink=A
     feed = _Source(source, start, transfers, timing.inputs)
     _read_header(header_program(stream, config.table_style), stream.config.word_bits // 4, feed, timing)
     timing.end = max(timing.end, config.ring * config.parts_ahead)  # the sweep after a reset
-    output = _Output(sink, timing)
+    output = (BeatOutput if config.output is OutputMode.DENSE else TokenOutput)(config, sink, timing)
     for (first, last), words, lanes in zip(stream.spans, stream.words, trace(stream)):
         _Span(config, stream.segments[first:last], len(words), lanes, output).run(feed, timing)
     _drain(output, timing)
@@ -94,8 +99,9 @@ def _drain(output, timing):
     """Wait until the last transfer has been taken."""
     left = True
     while left:
-        if output.valid:
-            timing.causes["beats" if output.free(timing.end) else "sink"] += 1
+        cause = output.cause(timing.end)
+        if cause:
+            timing.causes[cause] += 1
         left = output.step(timing.end, None)
         timing.end += 1
 
@@ -151,31 +157,6 @@ def _read_header(program, nibbles_per_word, feed, timing):
     timing.end = cycle
 
 
-class _Output:
-    """The output registers: a transfer on offer, or none."""
-
-    def __init__(self, sink, timing):
-        self.sink = sink
-        self.timing = timing
-        self.valid = False
-
-    def free(self, cycle):
-        """Whether a transfer can be put on offer at the end of the cycle."""
-        return not self.valid or self.sink(cycle)
-
-    def step(self, cycle, shown):
-        """One cycle, at whose end a transfer comes (``shown``), or an empty one (``False``), or none (``None``).
-
-        Returns whether a transfer stays on offer.
-        """
-        if self.valid and self.sink(cycle):
-            self.timing.beats.append(cycle)
-            self.valid = False
-        if shown is not None:
-            self.valid = shown
-        return self.valid
-
-
 class _Lane:
     """One lane: where it is in its words, in its tokens and in the beats."""
 
@@ -206,26 +187,30 @@ class _Lane:
             self.asked += 1
 
     def turn(self, cycle, full):
-        """A turn with a part to work on, that begins in this cycle; ``full``: the part must not be completed."""
+        """A turn with a part to work on, that begins in this cycle; ``full``: the part must not be completed.
+
+        Returns whether a sparse output has something to tell: a token is taken, or the lane's segment ends, the last of
+        the span excepted.
+        """
         need, final = self.parts[self.part]
         over = self.fill - need
         self.starved = over < 0 and not self.rest and not self.enough()
         if self.starved:
-            return
+            return False
         looked_up = over < 0 and not self.rest
         if looked_up:
             self.token = self.token or next(self.tokens)
         if over < 0:
             over += self.token[0] if looked_up else self.rest
         if full and over >= 0:
-            return
+            return False
         if looked_up:
             self.read(self.token[1])
             self.token = None
         self.rest = 0
         if over < 0:
             self.fill = over + need
-            return
+            return looked_up
         if final:
             over = self.rest = 0
         elif over >= self.config.vector:
@@ -234,6 +219,7 @@ class _Lane:
         self.part += 1
         self.done.append((cycle + self.config.step_latency + 3, self.asked))
         self.asked = 0
+        return looked_up or (final and self.part < len(self.parts))
 
 
 def _parts(config, segments, index):
@@ -312,6 +298,7 @@ class _Span:
             timing.causes[self._step(feed, cycle, (cycle - first) % self.config.ring)] += 1
             cycle += 1
         timing.causes[self._aside(cycle)] += 1
+        self.output.end_span()
         timing.end = cycle + 1
 
     def _preload(self, feed, timing):
@@ -342,7 +329,7 @@ class _Span:
 
     def _aside(self, cycle):
         """What goes on at the output in a cycle without a turn; returns what the cycle went to."""
-        cause = "preload" if not self.output.valid else "beats" if self.output.free(cycle) else "sink"
+        cause = self.output.cause(cycle) or "preload"
         self.output.step(cycle, None)
         return cause
 
@@ -367,8 +354,9 @@ class _Span:
         return cause
 
     def _cause(self, cycle):
-        if self.output.valid:
-            return "beats" if self.output.free(cycle) else "sink"
+        cause = self.output.cause(cycle)
+        if cause:
+            return cause
         if self.head is not None:
             if not self.room:
                 return "requests"
@@ -431,6 +419,7 @@ class _Span:
         """In each ring the turn of one lane begins."""
         sequencer, lanes = self.sequencer, self._lanes_of(turn)
         self.rested.append(sequencer.told == sequencer.last and all(lane.part == sequencer.told for lane in lanes))
-        for lane in lanes:
-            if lane.part < sequencer.told:
-                lane.turn(cycle, lane.part - number == self.config.parts_ahead)
+        for ring, lane in enumerate(lanes):
+            allowed = lane.part < sequencer.told and self.output.room(ring)
+            if allowed and lane.turn(cycle, lane.part - number == self.config.parts_ahead):
+                self.output.tell(cycle, ring)

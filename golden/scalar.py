@@ -11,7 +11,7 @@ import numpy as np
 from .errors import FormatError, InputError
 from .stream import lane_counts, spans_of, word_dtype
 
-__all__ = ["TraceToken", "decode", "encode", "trace"]
+__all__ = ["TraceToken", "decode", "encode", "lane_tokens", "trace"]
 
 
 class TraceToken(NamedTuple):
@@ -197,6 +197,32 @@ def trace(stream) -> list[list[list[TraceToken]]]:
     """
     return [[[TraceToken._make(token[:4]) for token in lane] for lane in _decode_span(stream, first, last, words)]
             for (first, last), words in zip(stream.spans, stream.words)]
+
+
+def lane_tokens(stream) -> list[list[list[tuple[int, int]]]]:
+    """The tokens of a stream as a sparse output hands them out.
+
+    Parameters
+    ----------
+    stream : Stream
+
+    Returns
+    -------
+    list of list of list of (int, int)
+        Per segment, per lane, the tokens (run, value) in order: so many zeros, then the value. The last token of a lane
+        may go on past its last weight.
+
+    Raises
+    ------
+    FormatError
+        As `decode`.
+    """
+    tokens = [[[] for _ in range(stream.config.lanes)] for _ in stream.segments]
+    for (first, last), words in zip(stream.spans, stream.words):
+        for index, lane in enumerate(_decode_span(stream, first, last, words)):
+            for number, _, length, _, value in lane:
+                tokens[number][index].append((length - 1, value))
+    return tokens
 
 
 class _Lane:

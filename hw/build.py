@@ -23,7 +23,7 @@ from golden.rules import Rules, quantize_network
 from golden.stream import Stream
 
 from .axis import AxisDecoder
-from .contents import contents_of, rom_config
+from .contents import contents_of, count_bits_of, rom_config
 from .decoder import MAX_TABLE_LOG
 from .errors import ErrorCode
 from .options import add_decoder_options, decoder_options, default_ring, family_of, rooms_of
@@ -108,7 +108,8 @@ def check_room(config, stream):
     for label, needed, room in (("max run", made.max_run, config.max_run),
                                 ("raw bits", made.raw_bits, config.raw_bits), ("bins", made.bins, config.bins),
                                 ("max tables", len(stream.tables), config.max_tables),
-                                ("max segments", len(stream.segments), config.max_segments)):
+                                ("max segments", len(stream.segments), config.max_segments),
+                                ("count bits", count_bits_of(stream), config.count_bits)):
         if needed > room:
             raise ConfigError(f"{label} must be at least {needed} for this stream, not {room}")
 

@@ -9,7 +9,12 @@ from golden.stream import Stream
 
 from .decoder import Contents
 
-__all__ = ["contents_of", "rom_config"]
+__all__ = ["contents_of", "count_bits_of", "rom_config"]
+
+
+def count_bits_of(stream: Stream) -> int:
+    """Bits of the largest count of a stream: of weights in a segment or of words in a span."""
+    return max(max(segment.weights for segment in stream.segments), max(map(len, stream.words))).bit_length()
 
 
 def rom_config(stream: Stream, decoder: Config | None = None) -> Config:
@@ -22,9 +27,8 @@ def rom_config(stream: Stream, decoder: Config | None = None) -> Config:
         Where rings, queue, kind of memory and output are taken from, if not from the stream's configuration.
     """
     own = {name: getattr(decoder or stream.config, name) for name in ("ring", "table_memory", "output", "queue")}
-    most = max(max(segment.weights for segment in stream.segments), max(len(words) for words in stream.words))
     return replace(stream.config, table_style=TableStyle.ROM, max_tables=len(stream.tables),
-                   max_segments=len(stream.segments), count_bits=max(8, most.bit_length()), **own)
+                   max_segments=len(stream.segments), count_bits=max(8, count_bits_of(stream)), **own)
 
 
 def contents_of(stream: Stream) -> Contents:

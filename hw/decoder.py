@@ -1,4 +1,4 @@
-"""The decoder: a stream of words in, a stream of beats out."""
+"""The decoder: a stream of words in, a stream of beats or streams of tokens out."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ from amaranth.hdl import Module, ResetInserter, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from golden.config import Config, TableMemory, TableStyle
+from golden.config import Config, OutputMode, TableMemory, TableStyle
 from golden.errors import ConfigError
 
 from .block_tables import BlockTables, check_block_tables
@@ -16,11 +16,12 @@ from .errors import ErrorCode
 from .expander import Expander
 from .header import Header
 from .join import Join
-from .layouts import beat_layout, transfer_layout
+from .layouts import beat_layout, sparse_layout, transfer_layout
 from .part_queue import PartQueue
 from .records import Records
 from .ring import Ring
 from .sequencer import SegmentSequencer
+from .sparse_output import SparseOutput
 from .symbol_table import SymbolTable
 
 __all__ = ["Contents", "Decoder", "MAX_TABLE_LOG", "check_decoder"]
@@ -69,6 +70,9 @@ class Decoder(wiring.Component):
     brings the words (one per cycle at most). The last beat of a span is held back until the CRC-32 of the span's words
     and the end states of the lanes have been checked. Reset: ready for a stream.
 
+    With a sparse output each ring hands out the tokens of its lanes as they come, one per cycle at most; what is held
+    back until the check is the mark of each lane's end.
+
     Parameters
     ----------
     config : Config
@@ -83,9 +87,11 @@ class Decoder(wiring.Component):
     words : In(stream of `transfer_layout`)
         Header and words; what follows them up to the last transfer is ignored.
     beats : Out(stream of `beat_layout`)
-        The weights.
+        The weights, if the output is dense.
+    tokens : Out(stream of `sparse_layout`).array(G)
+        The tokens of each ring's lanes, if it is sparse.
     busy, done : Out(1)
-        A stream is being decoded; the last beat of a stream has been taken, and no transfer of the next one.
+        A stream is being decoded; the last transfer of a stream has been taken, and none of the next one.
     error : Out(ErrorCode)
         Why decoding stopped. The input is then ignored up to its last transfer. Only a reset ends this.
 
@@ -102,11 +108,17 @@ class Decoder(wiring.Component):
         self._contents = contents or Contents([], [], None)
         super().__init__({
             "words": In(stream.Signature(transfer_layout(config))),
-            "beats": Out(stream.Signature(beat_layout(config))),
+            **self._output_members(config),
             "busy": Out(1),
             "done": Out(1),
             "error": Out(ErrorCode),
         })
+
+    @staticmethod
+    def _output_members(config):
+        if config.output is OutputMode.DENSE:
+            return {"beats": Out(stream.Signature(beat_layout(config)))}
+        return {"tokens": Out(stream.Signature(sparse_layout(config))).array(config.rings)}
 
     def elaborate(self, platform):
         m = Module()
@@ -118,20 +130,21 @@ class Decoder(wiring.Component):
         m.submodules.distribution = distribution = WordDistribution(config)
         m.submodules.join = join = Join(config)
         self._resting, self._at_zero = Signal(config.rings), Signal(config.rings)
+        self._empty = Signal(config.rings)  # sparse: no token or end waits
         rings = [self._ring(m, number, control, sequencer, distribution, join) for number in range(config.rings)]
         self._symbol_tables(m, rings, header)
         connect(m, flipped(self.words), control.transfers)
         connect(m, control.header_words, header.source)
         connect(m, control.span_words, distribution.source)
         connect(m, join.requests, distribution.requests)
-        connect(m, join.beats, flipped(self.beats))
+        drained = self._output(m, join)
         m.d.comb += [
             control.header_done.eq(header.done),
             control.header_error.eq(header.error),
             control.preloading.eq(distribution.preloading),
             control.span_end.eq(join.span_end),
             control.stream_end.eq(sequencer.last_of_stream),
-            control.drained.eq(~self.beats.valid | self.beats.ready),
+            control.drained.eq(drained),
             control.rejected.eq(join.rejected),
             records.write.eq(header.record_write),
             records.address.eq(sequencer.address),
@@ -163,6 +176,33 @@ class Decoder(wiring.Component):
         ]
         return m
 
+    def _output(self, m, join):
+        """The transfers of weights, if the output is dense; returns whether all that was handed out has been taken."""
+        if self._config.output is OutputMode.SPARSE:
+            return self._empty.all()
+        connect(m, join.beats, flipped(self.beats))
+        return ~self.beats.valid | self.beats.ready
+
+    def _expand(self, m, number, control, ring):
+        """Dense: a ring's tokens become weights. Returns when it may work, the weights, and the statements."""
+        m.submodules[f"expander_{number}"] = expander = Expander(self._config)
+        return control.running, expander.weights, [
+            expander.token.eq(ring.token),
+            expander.clear.eq(control.loading),
+        ]
+
+    def _hand_out(self, m, number, control, sequencer, join, ring):
+        """Sparse: a ring's tokens go out. Returns when it may work, no weights, and the statements."""
+        m.submodules[f"output_{number}"] = output = SparseOutput(self._config)
+        connect(m, output.records, flipped(self.tokens[number]))
+        return control.running & output.room, 0, [
+            output.token.eq(ring.token),
+            output.sweeping.eq(control.sweeping),
+            output.last_of_span.eq(sequencer.last_of_span),
+            output.span_end.eq(join.span_end),
+            self._empty[number].eq(output.empty),
+        ]
+
     def _symbol_tables(self, m, rings, header):
         """The symbol tables: for each ring in logic, or for two rings in a block RAM."""
         config, contents = self._config, self._contents
@@ -184,11 +224,15 @@ class Decoder(wiring.Component):
                 m.d.comb += [table.lookup[port].eq(ring.lookup), ring.entry.eq(table.entry[port])]
 
     def _ring(self, m, number, control, sequencer, distribution, join):
-        """One ring, from its words to its parts of beats."""
+        """One ring, from its words to its parts of beats, or its tokens."""
         config = self._config
         m.submodules[f"ring_{number}"] = ring = Ring(config)
-        m.submodules[f"expander_{number}"] = expander = Expander(config)
-        m.submodules[f"queue_{number}"] = queue = PartQueue(config)
+        queue = PartQueue(config)
+        if config.output is OutputMode.DENSE:
+            running, weights, consumed = self._expand(m, number, control, ring)
+        else:
+            running, weights, consumed = self._hand_out(m, number, control, sequencer, join, ring)
+        m.submodules[f"queue_{number}"] = queue
         m.d.comb += [
             ring.words.eq(distribution.words[number]),
             ring.turn.eq(control.turn),
@@ -197,14 +241,13 @@ class Decoder(wiring.Component):
             ring.clear.eq(control.begin),
             ring.loading.eq(control.loading),
             ring.starting.eq(control.starting),
-            ring.running.eq(control.running),
+            ring.running.eq(running),
             ring.sweeping.eq(control.sweeping),
-            expander.token.eq(ring.token),
-            expander.clear.eq(control.loading),
+            *consumed,
             queue.write.eq(ring.token.complete),
             queue.turn.eq(ring.token.turn),
             queue.number.eq(ring.token.part),
-            queue.part.weights.eq(expander.weights),
+            queue.part.weights.eq(weights),
             queue.part.asked.eq(ring.token.asked),
             queue.sweep.eq(control.sweeping),
             queue.place.eq(control.place),

@@ -12,6 +12,8 @@ from cocotb.triggers import Timer
 
 from golden.patterns import Pattern
 
+from .offers import Offers
+
 __all__ = ["play"]
 
 HALF_PERIOD_NS = 5
@@ -36,6 +38,7 @@ class Bench:
         self.word_bytes = word_bytes
         self.half = Timer(HALF_PERIOD_NS, "ns")
         self.episode = None
+        self.sparse = hasattr(dut, "m_axis_tdest")
         for name in ("clk", "rst", "clear", "s_axis_tdata", "s_axis_tvalid", "s_axis_tlast", "m_axis_tready"):
             getattr(dut, name).value = 0
 
@@ -51,7 +54,7 @@ class Bench:
             await self.half
             dut.clk.value = 0
         getattr(dut, name).value = 0
-        self.episode = {"trace": [], "beats": [], "status": []}
+        self.episode = {"trace": [], "beats": [], "tokens": [], "status": []}
 
     async def stream(self, data, source, sink, stop, settle):
         """Send a stream and take what comes.
@@ -61,7 +64,8 @@ class Bench:
         data : bytes
             What is sent; a partial last transfer is filled up with zeros.
         source, sink : Pattern
-            When a transfer may be offered, and when a beat is taken, by the edge's number in the episode.
+            When a transfer may be offered, and when a beat is taken, by the edge's number in the episode. Sparse
+            streams are taken from all together.
         stop : int
             Number of the edge before which to stop, whatever the state.
         settle : int or None
@@ -74,6 +78,8 @@ class Bench:
         m_data, m_valid, m_ready, m_last = dut.m_axis_tdata, dut.m_axis_tvalid, dut.m_axis_tready, dut.m_axis_tlast
         m_keep, busy, done, error = dut.m_axis_tkeep, dut.busy, dut.done, dut.error
         trace, status = episode["trace"], episode["status"]
+        every = (1 << len(m_ready)) - 1
+        offers = Offers(len(m_valid), len(dut.m_axis_tdest) // len(m_valid)) if self.sparse else None
         size = self.word_bytes
         transfers = [int.from_bytes(data[i:i + size], "little") for i in range(0, len(data), size)]
         sent, offered, ready, waiting = 0, False, None, None
@@ -86,12 +92,14 @@ class Bench:
                 s_valid.value = 1
             if (willing := sink(cycle)) != ready:
                 ready = willing
-                m_ready.value = int(ready)
+                m_ready.value = every if ready else 0
             await half
             taken = s_ready.value == 1
-            beat = m_valid.value == 1
-            trace.append(offered | taken << 1 | beat << 2 | ready << 3)
-            if beat:
+            beat = int(m_valid.value)
+            trace.append(offered | taken << 1 | (beat != 0) << 2 | ready << 3)
+            if offers:
+                episode["tokens"] += self.taken(offers, cycle, ready)
+            elif beat:
                 payload = int(m_data.value), int(m_keep.value), int(m_last.value)
                 if waiting is not None and payload != waiting:
                     raise AssertionError(f"the beat on offer changed at edge {cycle}")
@@ -117,6 +125,14 @@ class Bench:
                 settle -= 1
                 if settle < 0:
                     return
+
+
+    def taken(self, offers, cycle, ready):
+        """The sparse transfers that are taken."""
+        dut = self.dut
+        valid = int(dut.m_axis_tvalid.value)
+        ports = (dut.m_axis_tdata, dut.m_axis_tkeep, dut.m_axis_tdest, dut.m_axis_tlast) if valid else ()
+        return offers.look(cycle, ready, valid, *([int(port.value) for port in ports] or [0] * 4))
 
 
 @cocotb.test()

@@ -1,6 +1,6 @@
 """A job for the bench, and what comes back from it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -18,9 +18,12 @@ class Episode:
     Parameters
     ----------
     trace : bytes
-        Per clock edge the handshakes: bit 0 input valid, 1 input ready, 2 output valid, 3 output ready.
+        Per clock edge the handshakes: bit 0 input valid, 1 input ready, 2 output valid (of sparse streams: of any), 3
+        output ready.
     beats : list of (int, int, int)
         Per output beat that was taken: data, keep, last.
+    tokens : list of (int, int, int, int, int, int)
+        Per sparse transfer that was taken: edge, ring, data, keep, dest, last.
     status : list of (int, int, int, int)
         Each change of the outputs: edge, busy, done, error; the first entry is of edge 0.
     """
@@ -28,13 +31,15 @@ class Episode:
     trace: bytes
     beats: list
     status: list
+    tokens: list = field(default_factory=list)
 
     @classmethod
-    def of(cls, trace: str, beats: list, status: list) -> "Episode":
+    def of(cls, trace: str, beats: list, tokens: list, status: list) -> "Episode":
         """From what the bench wrote: hexadecimal text."""
         return cls(trace=bytes(int(edge, 16) for edge in trace),
                    beats=[(int(data, 16), int(keep, 16), last) for data, keep, last in beats],
-                   status=[tuple(change) for change in status])
+                   status=[tuple(change) for change in status],
+                   tokens=[tuple(token) for token in tokens])
 
     @property
     def inputs(self) -> np.ndarray:
@@ -43,7 +48,7 @@ class Episode:
 
     @property
     def outputs(self) -> np.ndarray:
-        """Edges at which an output beat was taken."""
+        """Edges at which an output beat, or a transfer of any sparse stream, was taken."""
         return np.flatnonzero(np.frombuffer(self.trace, np.uint8) & 12 == 12)
 
     @property
@@ -73,6 +78,23 @@ class Episode:
                 segments.append(np.concatenate(part))
                 part = []
         return segments + ([np.concatenate(part)] if part else [])
+
+    def lane_tokens(self, config) -> tuple[list[list[list[tuple[int, int]]]], list[list[tuple[int, int]]]]:
+        """Sparse: the tokens (run, value), for each lane and each of its segments that has ended; and for each lane
+        those after its last end.
+
+        `ValueError` if a transfer comes in another lane's ring, or has neither a token nor an end.
+        """
+        ended, rest = [[] for _ in range(config.lanes)], [[] for _ in range(config.lanes)]
+        for edge, ring, data, keep, lane, last in self.tokens:
+            if lane >= config.lanes or lane % config.rings != ring or keep not in (0, 3) or not (keep or last):
+                raise ValueError(f"ring {ring} has a transfer of lane {lane}, keep {keep}, last {last} at edge {edge}")
+            if keep:
+                rest[lane].append((data >> 8, (data & 0xFF ^ 0x80) - 0x80))
+            if last:
+                ended[lane].append(rest[lane])
+                rest[lane] = []
+        return ended, rest
 
 
 class Steps:

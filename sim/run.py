@@ -6,14 +6,15 @@ from pathlib import Path
 
 from golden import codec
 from golden.cli import OneLineParser, naming, read_bytes, run
-from golden.config import Config
+from golden.config import Config, OutputMode
 from golden.container import parse_stream
 from golden.cycles import CAUSES, simulate
 from golden.errors import FormatError, InputError
 from golden.patterns import Pattern
+from golden.scalar import lane_tokens
 from hw.build import check_room
 
-from .checks import difference
+from .checks import difference, sparse_difference
 from .harness import compile_design
 from .jobs import Steps
 from .simulators import NAMES, SimulatorError, find
@@ -43,11 +44,14 @@ def main(argv=None):
     design = compile_design(folder / "decoder.v", top, simulator, waves and waves.suffix[1:], target=target)
     steps = Steps().stream(data[:size], source, sink, timing.end + MARGIN)
     episode, = design.run(steps, config.word_bits, waves)
-    problem = difference(episode, weights, timing, config)
+    if config.output is OutputMode.DENSE:
+        problem = difference(episode, weights, timing, config)
+    else:
+        problem = sparse_difference(episode, lane_tokens(stream), weights, timing, config)
     if problem:
         raise SimulatorError(f"{simulator} and the golden model differ: {problem}")
     figures = {"stream": str(path), "simulator": str(simulator), "source": str(source), "sink": str(sink),
-               **_figures(episode, timing, config)}
+               **_figures(episode, timing, stream.weights)}
     print(json.dumps(figures) if args.json else _text(figures))
 
 
@@ -87,13 +91,13 @@ def _manifest(path):
         raise FormatError(f"{path} is not a manifest of hw.build") from None
 
 
-def _figures(episode, timing, config):
-    weights = sum(map(len, episode.weights(config)))
+def _figures(episode, timing, weights):
     cycles = int(episode.outputs[-1]) + 1
     decoding = cycles - timing.causes["header"]
     return {
         "weights": weights,
-        "beats": len(episode.beats),
+        **({"tokens": sum(keep != 0 for _, _, _, keep, _, _ in episode.tokens)} if episode.tokens
+           else {"beats": len(episode.beats)}),
         "transfers": len(episode.inputs),
         "cycles": cycles,
         "header_cycles": timing.causes["header"],
@@ -104,10 +108,11 @@ def _figures(episode, timing, config):
 
 
 def _text(figures):
+    units = "tokens" if "tokens" in figures else "beats"
     causes = [f"{count:8,}  {cause}: {CAUSES[cause]}" for cause, count in figures["causes"].items() if count]
     return "\n".join([
         f"stream           {figures['stream']} on {figures['simulator']}",
-        f"weights          {figures['weights']:,} in {figures['beats']:,} beats, equal bit for bit",
+        f"weights          {figures['weights']:,} in {figures[units]:,} {units}, equal bit for bit",
         f"cycles           {figures['cycles']:,}, {figures['header_cycles']:,} for the header, equal one for one",
         f"speed            {figures['weights_per_cycle']:.2f} weights per cycle after the header",
         "cycles went to",

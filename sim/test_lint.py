@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from golden.config import Config, TableMemory, TableStyle
+from golden.config import Config, OutputMode, TableMemory, TableStyle
 from hw.build import build
 from hw.memory import models_for
 from hw.verilog import yosys
@@ -32,6 +32,10 @@ DESIGNS = {  # name: configuration, target
     "block, rom, ecp5": (Config(lanes=8, vector=2, table_log=7, max_run=4, bins=15, ring=4, **BLOCK), "ecp5"),
     "block, ecp5": (Config(lanes=12, table_log=8, raw_bits=1, bins=63, ring=4, **RAM, **BLOCK), "ecp5"),
     "block, ice40": (Config(lanes=3, word_bits=16, table_log=6, bins=7, ring=3, **RAM, **BLOCK), "ice40"),
+    "sparse": (Config(lanes=6, vector=2, word_bits=16, table_log=6, max_run=4, bins=15, ring=2,
+                      output=OutputMode.SPARSE, **RAM), None),
+    "sparse, block, rom": (Config(lanes=4, table_log=6, max_run=2, bins=11, ring=4,
+                                  output=OutputMode.SPARSE, **BLOCK), None),
     "block, gowin": (Config(lanes=8, table_log=7, max_run=2, bins=15, ring=8, **RAM, **BLOCK), "gowin"),
 }
 

@@ -10,19 +10,30 @@ from golden.patterns import ALWAYS
 from hw.axis import AxisDecoder
 from hw.contents import contents_of, rom_config
 from sim.jobs import Episode
+from sim.offers import Offers
 
 __all__ = ["AxisBench", "as_ints", "collect", "decoder_config", "decoder_for", "feeder", "play", "run_bench",
            "transfers_of"]
 
 
+PERIOD = 1e-6
+LIMIT = 100_000  # cycles
+
+
+async def _watchdog(ctx):
+    """No test waits for ever."""
+    await ctx.delay(LIMIT * PERIOD)
+    raise AssertionError(f"the test goes on after {LIMIT} cycles")
+
+
 def run_bench(dut, testbench, *others):
-    """Simulate until ``testbench(ctx)`` returns; the others run beside it."""
+    """Simulate until ``testbench(ctx)`` returns, at most so many cycles; the others run beside it."""
     top = Module()
     top.domains.sync = ClockDomain()  # a component may be combinational
     top.submodules.dut = dut
     simulator = Simulator(top)
-    simulator.add_clock(1e-6)
-    for other in others:
+    simulator.add_clock(PERIOD)
+    for other in (_watchdog, *others):
         simulator.add_testbench(other, background=True)
     simulator.add_testbench(testbench)
     simulator.run()
@@ -79,20 +90,27 @@ def transfers_of(data: bytes, word_bits: int) -> list[int]:
 
 
 class AxisBench:
-    """An `AxisDecoder` in amaranth.sim, cycle by cycle; cycles are counted from the first, or from the last `clear`."""
+    """An `AxisDecoder` in amaranth.sim, cycle by cycle; cycles are counted from the first, or from the last `clear`.
+
+    Of a sparse one all streams are taken from together.
+    """
 
     def __init__(self, ctx, dut, word_bits):
         self.ctx, self.dut, self.word_bits = ctx, dut, word_bits
         self._begin()
 
     def _begin(self):
-        self.trace, self.beats, self.status = bytearray(), [], []
+        self.trace, self.beats, self.status, self.tokens = bytearray(), [], [], []
+        self._offers = None
+        if hasattr(self.dut, "m_axis_tdest"):
+            rings = len(self.dut.m_axis_tvalid)
+            self._offers = Offers(rings, len(self.dut.m_axis_tdest) // rings)
         self._waiting = None  # the beat on offer that was refused
 
     @property
     def episode(self) -> Episode:
         """What happened since the beginning."""
-        return Episode(bytes(self.trace), self.beats, self.status)
+        return Episode(bytes(self.trace), self.beats, self.status, self.tokens)
 
     async def clear(self):
         """Reset the decoder, not the system."""
@@ -114,7 +132,7 @@ class AxisBench:
                 ctx.set(dut.s_axis_tdata, transfers[sent])
                 ctx.set(dut.s_axis_tlast, sent == len(transfers) - 1)
             ctx.set(dut.s_axis_tvalid, offered)
-            ctx.set(dut.m_axis_tready, sink(cycle))
+            ctx.set(dut.m_axis_tready, -int(sink(cycle)))
             taken, finished = self._look(offered, sink(cycle))
             await ctx.tick()
             if offered and taken:
@@ -127,16 +145,24 @@ class AxisBench:
         """Record the cycle. Returns whether the input is ready and whether the decoder is done or has failed."""
         get, dut = self.ctx.get, self.dut
         ready, valid = get(dut.s_axis_tready), get(dut.m_axis_tvalid)
-        self.trace.append(offered | ready << 1 | valid << 2 | willing << 3)
+        self.trace.append(offered | ready << 1 | (valid != 0) << 2 | willing << 3)
+        if self._offers:
+            ports = (dut.m_axis_tdata, dut.m_axis_tkeep, dut.m_axis_tdest, dut.m_axis_tlast)
+            self.tokens += self._offers.look(len(self.trace) - 1, willing, valid, *(get(port) for port in ports))
+        else:
+            self._look_at_beat(valid, willing)
+        status = (get(dut.busy), get(dut.done), get(dut.error).value)
+        if not self.status or self.status[-1][1:] != status:
+            self.status.append((len(self.trace) - 1, *status))
+        return ready, status[1] or status[2]
+
+    def _look_at_beat(self, valid, willing):
+        get, dut = self.ctx.get, self.dut
         beat = (get(dut.m_axis_tdata), get(dut.m_axis_tkeep), get(dut.m_axis_tlast)) if valid else None
         assert self._waiting in (None, beat), f"the beat on offer changed in cycle {len(self.trace) - 1}"
         self._waiting = None if willing else beat
         if valid and willing:
             self.beats.append(beat)
-        status = (get(dut.busy), get(dut.done), get(dut.error).value)
-        if not self.status or self.status[-1][1:] != status:
-            self.status.append((len(self.trace) - 1, *status))
-        return ready, status[1] or status[2]
 
 
 def play(dut, word_bits, *steps) -> list[Episode]:

@@ -4,15 +4,20 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from golden import digits
-from golden.config import Config, TableMemory
+from golden.config import Config, TableMemory, TableStyle
 from golden.container import pack, parse_stream, stream_bytes
 from golden.cycles import simulate
+from golden.errors import ConfigError
 from golden.network import encode_stream
+from hw.build import build as write_build
+from hw.build import check_room
 from hw.decoder import MAX_TABLE_LOG
 from hw.errors import ErrorCode
 from hw.options import default_ring
@@ -202,6 +207,21 @@ def test_refused(arguments, message, net, tmp_path):
     paths = [tmp_path / word if word in names else word for word in arguments]
     line = complaint(hw_build(*paths, "-o", tmp_path / "out"))
     assert re.search(message, line), line
+    assert not (tmp_path / "out").exists()
+
+
+def test_room_for_counts(net, tmp_path):
+    """A decoder of style RAM may have less room than a stream needs: for its largest segment or its longest span."""
+    stream = parse_stream(net.read_bytes())[0]
+    most = max(max(segment.weights for segment in stream.segments), max(map(len, stream.words)))
+    config = replace(stream.config, table_style=TableStyle.RAM, count_bits=most.bit_length())
+    check_room(config, stream)
+    words = np.zeros(1 << config.count_bits, stream.words[0].dtype)
+    weights = replace(stream.segments[0], weights=1 << config.count_bits)
+    for longer in (replace(stream, words=(words, *stream.words[1:])),
+                   replace(stream, segments=(weights, *stream.segments[1:]))):
+        with pytest.raises(ConfigError, match=f"count bits must be at least {config.count_bits + 1} for this stream"):
+            write_build(config, longer, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

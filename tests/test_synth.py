@@ -292,4 +292,4 @@ def test_the_command(tmp_path):
     (made,) = json.loads(done.stdout)
     assert json.loads((tmp_path / "r.json").read_text()) == [made]
     assert made["target"] == "xilinx-7" and made["lut"] > 200 and made["ff"] > 100 and made["fmax"] == []
-    assert 0.5 < made["weights_per_cycle"] <= 1
+    assert 0.25 < made["weights_per_cycle"] <= 1
