@@ -74,9 +74,9 @@ def _ecp5(name, device, size, pins):
                   lut_ram="TRELLIS_DPR16X4", memory_target="ecp5")
 
 
-def _ice40(name, device, family, goal, package, pins):
-    return Target(name=name, device=device, synth=f"synth_ice40 -device {family[2]}", pnr="nextpnr-ice40",
-                  options=(family, "--package", package, "--pcf-allow-unconstrained"), goal=goal, pins=pins,
+def _ice40(name, device, kind, size, goal, package, pins):
+    return Target(name=name, device=device, synth=f"synth_ice40 -device {kind}", pnr="nextpnr-ice40",
+                  options=(size, "--package", package, "--pcf-allow-unconstrained"), goal=goal, pins=pins,
                   lut="SB_LUT4", placed=False, ff="SB_DFF.*", block_ram="SB_RAM40.*", lut_ram="(?!)",
                   memory_target="ice40")
 
@@ -84,8 +84,8 @@ def _ice40(name, device, family, goal, package, pins):
 TARGETS = {target.name: target for target in (
     _ecp5("ecp5-85k-6", "Lattice ECP5 LFE5U-85F-6, CABGA381", "--85k", 205),
     _ecp5("ecp5-25k-6", "Lattice ECP5 LFE5U-25F-6, CABGA381", "--25k", 197),
-    _ice40("ice40-hx8k", "Lattice iCE40 HX8K, CT256", "--hx8k", 150, "ct256", 206),
-    _ice40("ice40-up5k", "Lattice iCE40 UP5K, SG48", "--up5k", 60, "sg48", 39),
+    _ice40("ice40-hx8k", "Lattice iCE40 HX8K, CT256", "hx", "--hx8k", 150, "ct256", 206),
+    _ice40("ice40-up5k", "Lattice iCE40 UP5K, SG48", "u", "--up5k", 60, "sg48", 39),
     Target(name="gw1n-9", device="Gowin GW1NR-9C (GW1NR-LV9QN88PC6/I5, as on the Tang Nano 9K)", synth="synth_gowin",
            pnr="nextpnr-himbaechel-gowin", options=("--device", "GW1NR-LV9QN88PC6/I5", "--vopt", "family=GW1N-9C"),
            goal=150, pins=0, lut="LUT[1-4]|ALU", placed=False, ff="DFF.*", block_ram="(SDP|DP|SP|pROM)(X9)?B?",

@@ -99,6 +99,12 @@ def test_a_report_without_paths(report, complaint):
         critical_path(report, "clk", Names(CELLS))
 
 
+def test_yosys_knows_the_kinds_of_ice40():
+    """As its help lists them: hx, lp, u."""
+    assert {name: target.synth for name, target in TARGETS.items() if "ice40" in name} == {
+        "ice40-hx8k": "synth_ice40 -device hx", "ice40-up5k": "synth_ice40 -device u"}
+
+
 @pytest.mark.parametrize("target, cells, lut, ff, ram, lut_ram", [
     ("ice40-hx8k", {"SB_LUT4": 7, "SB_DFF": 1, "SB_DFFESR": 2, "SB_RAM40_4K": 1, "SB_CARRY": 9}, 7, 3, 1, 0),
     ("gw1n-9", {"LUT1": 1, "LUT4": 2, "ALU": 3, "MUX2_LUT5": 9, "DFFRE": 4, "pROM": 1, "SDPB": 1, "DPX9B": 1,

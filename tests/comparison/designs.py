@@ -65,13 +65,21 @@ PLAIN = {"table_log": 7, "vector": 1, "max_run": 1}  # of the dense source, tabl
 LARGE = {"table_log": 8, "vector": 1, "max_run": 1}  # of the dense source, tables in block RAM
 LANES = (1, 2, 4, 8, 16, 32)
 
+
+def _ringed(lanes):
+    """For rings of 4: they ask for few words, so that narrow ones keep up, up to 8 lanes."""
+    return RUNS | {"lanes": lanes, "word_bits": 16 if lanes <= 8 else 32}
+
+
 TANSY = (
     *(TansyDesign(f"Tansy, logic, {n} lanes", SPARSE, RUNS | {"lanes": n}, quick=n == 4) for n in LANES),
+    TansyDesign("Tansy, logic, 8 lanes in rings of 2", SPARSE, RUNS | {"lanes": 8}, {"ring": 2}),
+    TansyDesign("Tansy, logic, 8 lanes in rings of 4", SPARSE, _ringed(8), {"ring": 4}),
     *(TansyDesign(f"Tansy, logic, {n} lanes, sparse", SPARSE, RUNS | {"lanes": n}, {"output": "sparse"})
       for n in (4, 8, 16)),
-    *(TansyDesign(f"Tansy, block, {n} lanes in rings of 4", SPARSE, RUNS | {"lanes": n},
+    *(TansyDesign(f"Tansy, block, {n} lanes in rings of 4", SPARSE, _ringed(n),
                   {"table_memory": "block", "ring": 4}, quick=n == 4) for n in (4, 8, 16, 32)),
-    *(TansyDesign(f"Tansy, block, {n} lanes in rings of 4, sparse", SPARSE, RUNS | {"lanes": n},
+    *(TansyDesign(f"Tansy, block, {n} lanes in rings of 4, sparse", SPARSE, _ringed(n),
                   {"table_memory": "block", "ring": 4, "output": "sparse"}) for n in (4, 8, 16)),
     *(TansyDesign(f"Tansy, logic, {n} lanes", DENSE, PLAIN | {"lanes": n}) for n in LANES),
     *(TansyDesign(f"Tansy, block, {n} lanes in rings of 4", DENSE, LARGE | {"lanes": n},
