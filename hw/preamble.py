@@ -1,6 +1,6 @@
 """The first fields of the header: is this a stream for this decoder?"""
 
-from amaranth.hdl import Cat, Const, Module, Signal
+from amaranth.hdl import C, Cat, Const, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
@@ -47,7 +47,7 @@ class Preamble(wiring.Component):
         low = max(bounds).bit_length()
 
         def at_most(bound):
-            return value[:low] <= bound
+            return value[:low] <= bound if bound + 1 < 1 << low else C(1)
 
         def equal(number):
             return value[:low] == number

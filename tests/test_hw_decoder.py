@@ -63,13 +63,14 @@ def stream_for(config, seed, weights=90):
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_streams(name):
-    """Every pattern on one decoder, with a ``clear`` between two."""
+    """Every pattern on one decoder, with a ``clear`` between two; where the header is long, every other one."""
     stream, weights = stream_for(CONFIGS[name], len(name))
     style = CONFIGS[name].table_style
     dut = decoder_for(stream, style)
     data = stream_bytes(stream)
-    steps = [{"data": data, "source": source, "sink": sink} for source, sink in PATTERNS]
-    for (source, sink), episode in zip(PATTERNS, play(dut, stream.config.word_bits, *steps), strict=True):
+    patterns = PATTERNS[::2] if CONFIGS[name].table_log > 7 else PATTERNS
+    steps = [{"data": data, "source": source, "sink": sink} for source, sink in patterns]
+    for (source, sink), episode in zip(patterns, play(dut, stream.config.word_bits, *steps), strict=True):
         timing = simulate(stream, decoder_config(stream, style), source, sink)
         assert difference(episode, weights, timing, stream.config) is None, f"{source} {sink}"
         assert [tuple(status[1:]) for status in episode.status] == [(0, 0, 0), (1, 0, 0), (0, 1, 0)]

@@ -84,7 +84,7 @@ class Bench:
         if ended:
             last_turn, left = divmod((weights - 1) % config.beat_weights, config.transfer_weights)
             ctx.set(dut.last_turn, last_turn)
-            ctx.set(dut.left, left + 1)
+            ctx.set(dut.left, left)
         ctx.set(dut.last_of_span, of_span)
         possible = self.place < end and (not self.plan.final[self.place] or self.announced > LEAD)
         there = 0
@@ -197,7 +197,7 @@ async def to_the_end(ctx, dut, config):
     ctx.set(dut.ended, 1)
     ctx.set(dut.announced, 1)
     ctx.set(dut.last_turn, config.ring - 1)
-    ctx.set(dut.left, config.transfer_weights)
+    ctx.set(dut.left, config.transfer_weights - 1)
     ctx.set(dut.last_of_span, 1)
     await ctx.tick().repeat(LEAD)
     ctx.set(dut.there, (1 << config.rings) - 1)
@@ -237,6 +237,25 @@ def test_check(used, fits, at_zero, ring):
             offered += ctx.get(dut.beats.valid)
         assert set(rejected) <= {ErrorCode.NONE, error} and error in rejected
         assert offered == (error is ErrorCode.NONE)
+
+    run_bench(dut, testbench)
+
+
+def test_stop_drops_the_head():
+    """What waits for the check is not offered any more, whatever comes."""
+    config = Config(lanes=6, word_bits=8, ring=3)
+    dut = Join(config)
+
+    async def testbench(ctx):
+        await to_the_end(ctx, dut, config)
+        ctx.set(dut.stop, 1)
+        ctx.set(dut.running, 0)
+        await ctx.tick().repeat(2)
+        for port in (dut.used, dut.fits, dut.at_zero, dut.resting, dut.idle):
+            ctx.set(port, 1)
+        for _ in range(8):
+            await ctx.tick()
+            assert not ctx.get(dut.beats.valid)
 
     run_bench(dut, testbench)
 

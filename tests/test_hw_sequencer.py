@@ -49,7 +49,7 @@ class Bench:
         await ctx.tick()
         if address < len(self.segments):
             segment = self.segments[address]
-            ctx.set(dut.record, {"weights": segment.weights, "table": segment.table, "raw_bits": segment.table % 3,
+            ctx.set(dut.record, {"weights": segment.weights - 1, "table": segment.table, "raw_bits": segment.table % 3,
                                  "restart": segment.restart})
         self.turn = (self.turn + 1) % self.config.ring
         ctx.set(dut.turn, self.turn)
@@ -95,7 +95,7 @@ class Bench:
             await self.tick()
         assert done == beats
         last_turn, left = divmod((segment.weights - 1) % config.beat_weights, config.transfer_weights)
-        assert (self.ctx.get(self.dut.last_turn), self.ctx.get(self.dut.left)) == (last_turn, left + 1)
+        assert (self.ctx.get(self.dut.last_turn), self.ctx.get(self.dut.left)) == (last_turn, left)
 
 
 @pytest.mark.parametrize("eager", [1, 0.3])
