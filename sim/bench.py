@@ -10,9 +10,8 @@ from pathlib import Path
 import cocotb
 from cocotb.triggers import Timer
 
+from golden.offers import Offers
 from golden.patterns import Pattern
-
-from .offers import Offers
 
 __all__ = ["play"]
 

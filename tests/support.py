@@ -6,11 +6,11 @@ from amaranth.hdl import ClockDomain, Module
 from amaranth.sim import Simulator
 
 from golden.config import Config, TableStyle
+from golden.offers import Offers
 from golden.patterns import ALWAYS
 from hw.axis import AxisDecoder
 from hw.contents import contents_of, rom_config
 from sim.jobs import Episode
-from sim.offers import Offers
 
 __all__ = ["AxisBench", "as_ints", "collect", "decoder_config", "decoder_for", "feeder", "play", "run_bench",
            "transfers_of"]

@@ -11,6 +11,7 @@ from golden.codec import decode
 from golden.config import TOKEN_QUEUE, Config, OutputMode, TableMemory, TableStyle
 from golden.container import stream_bytes
 from golden.cycles import simulate
+from golden.offers import Offers
 from golden.patterns import ALWAYS, Pattern
 from golden.scalar import lane_tokens
 from hw.axis import AxisDecoder
@@ -19,7 +20,6 @@ from hw.contents import contents_of, rom_config
 from hw.errors import ErrorCode
 from hw.sparse_output import SparseOutput
 from sim.checks import sparse_difference, wrong_tokens
-from sim.offers import Offers
 from sim.streams import Layer, alphabets, make_stream
 from tests.support import AxisBench, as_ints, play, run_bench
 
