@@ -26,7 +26,7 @@ class TableStyle(Enum):
     """How the decoder holds its symbol tables. The style never shows in the stream."""
 
     ROM = "rom"  #: logic, the tables of one stream, fixed at generation time
-    RAM = "ram"  #: small memories, one per lane, loaded from the stream's own header
+    RAM = "ram"  #: memories, one per ring or for two of them, loaded from the stream's own header
 
 
 class TableMemory(Enum):

@@ -66,7 +66,7 @@ def check_decoder(config: Config, contents: Contents | None, target: str | None)
 class Decoder(wiring.Component):
     """Decodes streams, one after the other.
 
-    Throughput: one beat per cycle where every lane needs at most one token for its V weights, and while the input
+    Throughput: one transfer per cycle where every lane needs at most one token for its V weights, and while the input
     brings the words (one per cycle at most). The last beat of a span is held back until the CRC-32 of the span's words
     and the end states of the lanes have been checked. Reset: ready for a stream.
 

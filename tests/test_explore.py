@@ -72,7 +72,7 @@ def test_text():
                                 "best", "per", "LUT"]
     assert lines[6] == "  failed  --lanes 3 --vector 1 --table-log 9 --tables ram: no"
     assert options_of(Point(ring=4, memory=TableMemory.BLOCK).as_dict()) == (
-        "--lanes 8 --vector 1 --table-memory block --ring 4")
+        "--lanes 8 --vector 1 --memory block --ring 4")
 
 
 @pytest.mark.parametrize("rows", [ROWS, [row(900, None), row(90, None)], ROWS[:1]])

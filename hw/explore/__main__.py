@@ -69,7 +69,7 @@ def _arguments():
     add("--max-run", type=_list(_auto, "numbers"), default=[None], metavar="M,...", help="default: auto")
     add("--tables", type=_list(TableStyle, "rom, ram"), default=[TableStyle.ROM], metavar="STYLE,...",
         help="rom, ram (default: rom)")
-    add("--table-memory", dest="memory", type=_list(TableMemory, "logic, block"), default=[TableMemory.LOGIC],
+    add("--memory", dest="memory", type=_list(TableMemory, "logic, block"), default=[TableMemory.LOGIC],
         metavar="KIND,...", help="what tables are made of: logic, block (default: logic)")
     add("--ring", type=numbers, default=[1], metavar="C,...", help="lanes per ring (default: 1)")
     add("--seeds", type=int, default=3, metavar="K", help="seeds 1 to K (default: %(default)s)")

@@ -5,7 +5,7 @@ from .pareto import speed
 __all__ = ["options_of", "text_of"]
 
 NAMES = {"lanes": "--lanes", "vector": "--vector", "word_bits": "--word-bits", "table_log": "--table-log",
-         "max_run": "--max-run", "tables": "--tables", "memory": "--table-memory", "ring": "--ring"}
+         "max_run": "--max-run", "tables": "--tables", "memory": "--memory", "ring": "--ring"}
 ALWAYS = ("lanes", "vector")
 PLAIN = {"word_bits": 32, "table_log": None, "max_run": None, "tables": "rom", "memory": "logic", "ring": 1}
 
