@@ -67,8 +67,8 @@ class Decoder(wiring.Component):
     """Decodes streams, one after the other.
 
     Throughput: one transfer per cycle where every lane needs at most one token for its V weights, and while the input
-    brings the words (one per cycle at most). The last beat of a span is held back until the CRC-32 of the span's words
-    and the end states of the lanes have been checked. Reset: ready for a stream.
+    brings the words (one per cycle at most). The last transfer of a span is held back until the CRC-32 of the span's
+    words and the end states of the lanes have been checked. Reset: ready for a stream.
 
     With a sparse output each ring hands out the tokens of its lanes as they come, one per cycle at most; what is held
     back until the check is the mark of each lane's end.
