@@ -164,7 +164,7 @@ class Config:
 
     @property
     def entry_latency(self) -> int:
-        """Cycles from the begin of a lane's turn to its entry and its window of bits."""
+        """Cycles from the begin of a lane's turn to its entry and its window of bits; none for a lane alone."""
         return min(self.ring - 1, 2)
 
     @property
@@ -173,10 +173,21 @@ class Config:
         return min(self.ring - 1, 3)
 
     @property
+    def token_latency(self) -> int:
+        """Cycles from the begin of a lane's turn, or for a lane alone from the placement of a token, to the record of
+        what became of it."""
+        return 2 if self.ring == 1 else self.step_latency + 1
+
+    @property
     def token_room(self) -> int:
-        """Sparse: a turn may begin in a ring at whose output fewer records than this waited two cycles ago; what comes
-        of the turns under way then has room."""
-        return TOKEN_QUEUE - (self.step_latency + 4)
+        """Sparse: a turn may begin in a ring, or a lane alone look up a token, if fewer records than this waited at its
+        output two cycles ago; what comes of all that is under way then has room."""
+        return TOKEN_QUEUE - (9 if self.ring == 1 else self.token_latency + 3)
+
+    @property
+    def chunk_bits(self) -> int:
+        """K, the bits in which a lane alone moves along its words: a power of two, R + s at least."""
+        return max(8, 1 << (self.token_bits - 1).bit_length())
 
     @property
     def slots(self) -> int:

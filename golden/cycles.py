@@ -163,8 +163,8 @@ class _Lane:
     def __init__(self, config, parts, tokens):
         self.config = config
         self.most = config.word_bits - config.token_bits
-        self.level = 0  # words that have arrived and have not been used up
-        self.pointer = 0  # bits of the first of them that have been used
+        self.level = config.preload  # words that have arrived and have not been used up
+        self.pointer = config.table_log  # bits of the first of them that have been used
         self.tokens = iter([(token.length, token.bits) for token in tokens])
         self.parts = parts  # per beat: weights needed, whether it is the segment's last beat
         self.token = None  # the one that has been looked up and not been taken
@@ -177,6 +177,10 @@ class _Lane:
 
     def enough(self):
         return self.level > 1 or (self.level == 1 and self.pointer <= self.most)
+
+    def arrive(self):
+        """A word that shows in the next cycle."""
+        self.level += 1
 
     def read(self, bits):
         """Take bits; words are asked for at their boundaries."""
@@ -217,9 +221,121 @@ class _Lane:
             over, self.rest = 0, over
         self.fill = over
         self.part += 1
-        self.done.append((cycle + self.config.step_latency + 3, self.asked))
+        self.done.append((cycle + self.config.token_latency + 2, self.asked))
         self.asked = 0
         return looked_up or (final and self.part < len(self.parts))
+
+
+class _LaneAlone:
+    """A lane that has no turns: the registers of `hw.lane.Lane` and what is in it, cycle by cycle."""
+
+    def __init__(self, config, parts, tokens):
+        self.config = config
+        self.tokens = iter([(token.length, token.bits) for token in tokens])
+        self.parts = parts  # as of `_Lane`
+        self.part = 0
+        self.asked = 0
+        self.starved = False
+        self.done = []  # as of `_Lane`
+        # Reservoir.
+        self.chunks = config.word_bits // config.chunk_bits  # in a word
+        self.index = 0  # of the chunk at hand in its word
+        self.pointer = config.table_log
+        self.waiting = config.preload * self.chunks - 2  # chunks that are in neither of the two registers
+        self.more = True  # whether the next chunk is in its register
+        # Look-up.
+        self.allowed = False
+        self.held = deque()  # up to two tokens: [weights, whether a word was used up, whether it is a rest]
+        # Placement.
+        self.room = config.vector
+        self.open = self.spent = self.entered = self.full = False
+        self.left = 0  # parts that are not complete, as it was announced a cycle ago
+        self.ended = False  # the last of them is the segment's last
+        self.ahead = -(-(config.vector + config.max_run) // config.vector)
+
+    def arrive(self):
+        """A word that shows in the memory from the next cycle on."""
+        self.waiting += self.chunks
+
+    def step(self, cycle, sequencer, oldest, running):
+        """One cycle, in which the lane sees what ``sequencer`` tells and part ``oldest`` is the oldest in the queue.
+
+        ``running``: a token may be looked up in the next cycle. Returns whether a sparse output has something to tell.
+        """
+        pushed = self._look_up()
+        told, complete = self._place(cycle)
+        self._enter(complete)
+        self.held.extend(pushed)
+        ahead = self.left - complete > self.ahead
+        self._see(sequencer, oldest)
+        self.allowed = running and (
+            (ahead and len(self.held) < 2) or (self.open and not complete and not self.held))
+        return told
+
+    def _look_up(self):
+        """The reservoir and the loop; returns the token that is looked up, in a list, or none."""
+        size = self.config.chunk_bits
+        enough = self.more or self.pointer + self.config.token_bits < size
+        self.starved = self.allowed and not enough
+        pushed, crosses = [], False
+        if self.allowed and enough:
+            length, bits = next(self.tokens)
+            crosses, self.pointer = divmod(self.pointer + bits, size)
+            used = crosses and self.index == self.chunks - 1
+            self.index = (self.index + crosses) % self.chunks
+            pushed = [[length, used, False]]
+        if crosses or not self.more:
+            self.more = self.waiting > 0
+            self.waiting -= self.more
+        return pushed
+
+    def _place(self, cycle):
+        """What becomes of the oldest token; returns whether there is something to tell, and whether a part is
+        complete."""
+        vector = self.config.vector
+        head = self.held[0] if self.held and self.open else None
+        reaches = head is not None and head[0] >= self.room
+        complete = (reaches or self.spent) and not self.full
+        placed = head is not None and not (reaches and self.full)
+        taken = placed and not head[2]
+        final = (self.open or self.spent) and self.parts[self.part][1]
+        if taken:
+            self.asked += head[1]
+        if placed:
+            over = head[0] - self.room
+            self.room = -over if over < 0 else vector - over
+            if over >= vector and not final:
+                head[0], head[2], self.room = over, True, vector
+            else:
+                self.held.popleft()
+        if self.spent:
+            self.held.clear()
+        if complete:
+            if final:
+                self.room = vector
+            self.part += 1
+            self.done.append((cycle + self.config.token_latency + 2, self.asked))
+            self.asked = 0
+        return taken or (complete and final and self.part < len(self.parts)), complete
+
+    def _enter(self, complete):
+        """What can be done with the part that is at hand in the next cycle."""
+        known = self.left - complete > 0
+        final = self.ended and self.left - complete == 1
+        at_hand = not complete and (self.open or self.spent or self.entered)
+        if self.entered:
+            lacking = self.config.vector - self.parts[self.part][0]
+            self.room -= lacking
+            self.spent, self.open = self.room <= 0, self.room > 0
+            self.entered = False
+        elif not at_hand:
+            self.open, self.entered, self.spent = known and not final, final, False
+
+    def _see(self, sequencer, oldest):
+        """What is known in the next cycle of the beats."""
+        self.left = sequencer.told - self.part
+        self.ended = sequencer.told == sequencer.last
+        self.full = self.part - oldest == self.config.parts_ahead
 
 
 def _parts(config, segments, index):
@@ -272,7 +388,8 @@ class _Span:
     def __init__(self, config, segments, words, lanes, output):
         self.config = config
         self.output = output
-        self.lanes = [_Lane(config, _parts(config, segments, i), tokens) for i, tokens in enumerate(lanes)]
+        self.lanes = [(_LaneAlone if config.ring == 1 else _Lane)(config, _parts(config, segments, i), tokens)
+                      for i, tokens in enumerate(lanes)]
         beats = [-(-segment.weights // config.beat_weights) for segment in segments]
         self.ends = {end: segment.weights - (count - 1) * config.beat_weights
                      for end, count, segment in zip(accumulate(beats), beats, segments)}
@@ -307,25 +424,26 @@ class _Span:
         for _ in range(2):
             timing.causes[self._aside(cycle)] += 1
             cycle += 1
-        timing.causes[self._aside(cycle)] += 1
-        self.sequencer.step(0, False)
-        for lane in self.lanes:
-            for _ in range(self.config.preload):
-                cycle += 1
-                while self.words_left and not feed.valid(cycle):
-                    timing.causes[self._aside(cycle)] += 1
-                    self.sequencer.step(0, False)
-                    cycle += 1
-                self._take_word(feed, cycle)
-                timing.causes[self._aside(cycle)] += 1
-                self.sequencer.step(0, False)
-            lane.level = self.config.preload
-            lane.pointer = self.config.table_log
-        for _ in range(2 + self.config.ring):
+        self._wait(cycle, timing)
+        for _ in range(len(self.lanes) * self.config.preload):
             cycle += 1
-            timing.causes[self._aside(cycle)] += 1
-            self.sequencer.step(0, False)
+            while self.words_left and not feed.valid(cycle):
+                self._wait(cycle, timing)
+                cycle += 1
+            self._take_word(feed, cycle)
+            self._wait(cycle, timing)
+        for left in reversed(range(2 + self.config.ring)):
+            cycle += 1
+            self._wait(cycle, timing, starting=left == 0)
         return cycle + 1
+
+    def _wait(self, cycle, timing, starting=False):
+        """A cycle of the preload; ``starting``: the last one."""
+        timing.causes[self._aside(cycle)] += 1
+        if self.config.ring == 1:
+            for ring, lane in enumerate(self.lanes):
+                lane.step(cycle, self.sequencer, 0, starting and self.output.room(ring))
+        self.sequencer.step(0, False)
 
     def _aside(self, cycle):
         """What goes on at the output in a cycle without a turn; returns what the cycle went to."""
@@ -349,7 +467,7 @@ class _Span:
         self.sent = request
         self._begin_turns(cycle, begins, retired)
         if arriving is not None:
-            arriving.level += 1
+            arriving.arrive()
         self.sequencer.step(retired, loading)
         return cause
 
@@ -419,6 +537,11 @@ class _Span:
         """In each ring the turn of one lane begins."""
         sequencer, lanes = self.sequencer, self._lanes_of(turn)
         self.rested.append(sequencer.told == sequencer.last and all(lane.part == sequencer.told for lane in lanes))
+        if self.config.ring == 1:
+            for ring, lane in enumerate(lanes):
+                if lane.step(cycle, sequencer, number, self.output.room(ring)):
+                    self.output.tell(cycle, ring)
+            return
         for ring, lane in enumerate(lanes):
             allowed = lane.part < sequencer.told and self.output.room(ring)
             if allowed and lane.turn(cycle, lane.part - number == self.config.parts_ahead):

@@ -81,7 +81,7 @@ class TokenOutput:
 
     def tell(self, cycle, ring):
         """There is a token, or an end, of the turn that begins in this cycle."""
-        self.coming[ring].append(cycle + self.config.step_latency + 1)
+        self.coming[ring].append(cycle + self.config.token_latency)
 
     def end_span(self):
         """The span has been checked: each lane's end is told from the next cycle on."""

@@ -16,6 +16,7 @@ from .errors import ErrorCode
 from .expander import Expander
 from .header import Header
 from .join import Join
+from .lane import Lane
 from .layouts import beat_layout, sparse_layout, transfer_layout
 from .part_queue import PartQueue
 from .records import Records
@@ -183,10 +184,14 @@ class Decoder(wiring.Component):
         connect(m, join.beats, flipped(self.beats))
         return ~self.beats.valid | self.beats.ready
 
+    def _works(self, control):
+        """Whether lanes may work: in this cycle, or, if they are alone, in the next one."""
+        return (control.starting | control.running) if self._config.ring == 1 else control.running
+
     def _expand(self, m, number, control, ring):
         """Dense: a ring's tokens become weights. Returns when it may work, the weights, and the statements."""
         m.submodules[f"expander_{number}"] = expander = Expander(self._config)
-        return control.running, expander.weights, [
+        return self._works(control), expander.weights, [
             expander.token.eq(ring.token),
             expander.clear.eq(control.loading),
         ]
@@ -195,7 +200,7 @@ class Decoder(wiring.Component):
         """Sparse: a ring's tokens go out. Returns when it may work, no weights, and the statements."""
         m.submodules[f"output_{number}"] = output = SparseOutput(self._config)
         connect(m, output.records, flipped(self.tokens[number]))
-        return control.running & output.room, 0, [
+        return self._works(control) & output.room, 0, [
             output.token.eq(ring.token),
             output.sweeping.eq(control.sweeping),
             output.last_of_span.eq(sequencer.last_of_span),
@@ -226,7 +231,16 @@ class Decoder(wiring.Component):
     def _ring(self, m, number, control, sequencer, distribution, join):
         """One ring, from its words to its parts of beats, or its tokens."""
         config = self._config
-        m.submodules[f"ring_{number}"] = ring = Ring(config)
+        if config.ring == 1:
+            m.submodules[f"lane_{number}"] = ring = Lane(config)
+            m.d.comb += ring.clear.eq(control.begin)
+        else:
+            m.submodules[f"ring_{number}"] = ring = Ring(config)
+            m.d.comb += [
+                ring.turn.eq(control.turn),
+                ring.loading.eq(control.loading),
+                ring.sweeping.eq(control.sweeping),
+            ]
         queue = PartQueue(config)
         if config.output is OutputMode.DENSE:
             running, weights, consumed = self._expand(m, number, control, ring)
@@ -235,14 +249,10 @@ class Decoder(wiring.Component):
         m.submodules[f"queue_{number}"] = queue
         m.d.comb += [
             ring.words.eq(distribution.words[number]),
-            ring.turn.eq(control.turn),
             ring.announced.eq(sequencer.announced[number]),
             ring.oldest.eq(join.wanted.number),
-            ring.clear.eq(control.begin),
-            ring.loading.eq(control.loading),
             ring.starting.eq(control.starting),
             ring.running.eq(running),
-            ring.sweeping.eq(control.sweeping),
             *consumed,
             queue.write.eq(ring.token.complete),
             queue.turn.eq(ring.token.turn),

@@ -5,7 +5,7 @@ from amaranth.lib import data, stream
 
 from golden.config import Config, OutputMode
 
-__all__ = ["announcement_layout", "beat_layout", "entry_layout", "lane_layout", "lookup_layout", "nibble_stream",
+__all__ = ["announcement_layout", "beat_layout", "entry_layout", "held_layout", "lane_layout", "lookup_layout", "nibble_stream",
            "order_layout", "part_layout", "part_numbers", "place_layout", "record_layout", "record_write_layout",
            "request_layout", "segment_numbers", "sparse_layout", "table_numbers", "table_write_layout",
            "token_layout", "transfer_layout", "word_layout"]
@@ -62,6 +62,17 @@ def lane_layout(config: Config):
         "part": part_numbers(config),
         "asked": range(config.words_per_beat + 1),
         "rest": data.StructLayout({"length": range(config.max_run + 1), "value": signed(config.weight_bits)}),
+    })
+
+
+def held_layout(config: Config):
+    """A token of a lane alone that has been looked up and not been placed: ``run``, less 1 weight, and ``value``;
+    ``used``: a word was used up with it; ``again``: it is what is left of a token."""
+    return data.StructLayout({
+        "run": range(config.max_run),
+        "value": signed(config.weight_bits),
+        "used": 1,
+        "again": 1,
     })
 
 

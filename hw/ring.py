@@ -17,7 +17,6 @@ from .layouts import (
     word_layout,
 )
 from .renormalization import Renormalization
-from .reservoir import Reservoir
 from .step import Step
 from .word_memory import WordMemory
 
@@ -58,7 +57,11 @@ class Ring(wiring.Component):
     What a lane keeps (`lane_layout`) goes round through C registers: state register, pointer and place in the beats.
     When its turn begins it asks for an entry and for a window of bits. Both are there ``Config.entry_latency`` cycles
     later; ``Config.step_latency`` cycles after the begin the step is made, and shows when the lane's next turn begins.
-    A ring of one lane does all of it in one cycle.
+
+    Parameters
+    ----------
+    config : Config
+        Of two lanes per ring or more; a lane alone is a `hw.lane.Lane`.
 
     Members
     -------
@@ -70,9 +73,9 @@ class Ring(wiring.Component):
         The beats to work on, as of the lane whose turn begins.
     oldest : In
         Number of the oldest beat whose parts are in the queue, or will be.
-    sweeping, clear, loading, starting, running : In(1)
-        Begin with part 0, as after a reset; forget all words; a span is being loaded: read from its first bit; the lane
-        whose turn begins is to read its start state, or may work.
+    sweeping, loading, starting, running : In(1)
+        Begin with part 0, as after a reset; a span is being loaded: read from its first bit; the lane whose turn begins
+        is to read its start state, or may work.
     lookup, entry : Out(`lookup_layout`), In(`entry_layout`)
         The symbol table.
     token : Out(`token_layout`)
@@ -89,7 +92,6 @@ class Ring(wiring.Component):
             "announced": In(announcement_layout(config)),
             "oldest": In(part_numbers(config)),
             "sweeping": In(1),
-            "clear": In(1),
             "loading": In(1),
             "starting": In(1),
             "running": In(1),
@@ -162,20 +164,16 @@ class Ring(wiring.Component):
         """The window as of the entry's time, whether it has arrived, and the place of the lane's next word."""
         config = self._config
         following = Signal(data.StructLayout({"word": range(config.preload), "lap": 1}))
-        self._shift = Signal()  # a lane alone: its first word has been used
-        if config.ring == 1:
-            m.submodules.reservoir = reservoir = Reservoir(config)
-            m.d.comb += [reservoir.shift.eq(self._shift), reservoir.clear.eq(self.clear)]
-        else:
-            m.submodules.reservoir = reservoir = WordMemory(config)
-            m.d.comb += [
-                reservoir.turn.eq(self.turn),
-                reservoir.word.eq(lane.word),
-                reservoir.lap.eq(lane.lap),
-                following.word.eq(reservoir.following),
-                following.lap.eq(reservoir.following_lap),
-            ]
-        m.d.comb += [reservoir.words.eq(self.words), reservoir.pointer.eq(lane.pointer)]
+        m.submodules.reservoir = reservoir = WordMemory(config)
+        m.d.comb += [
+            reservoir.words.eq(self.words),
+            reservoir.turn.eq(self.turn),
+            reservoir.word.eq(lane.word),
+            reservoir.lap.eq(lane.lap),
+            reservoir.pointer.eq(lane.pointer),
+            following.word.eq(reservoir.following),
+            following.lap.eq(reservoir.following_lap),
+        ]
         return reservoir.window, reservoir.enough, following
 
     def _find(self, m, lane, work, window, enough):
@@ -223,7 +221,6 @@ class Ring(wiring.Component):
         m.d.comb += [
             taken.eq(step.placed & ~found.resting),
             used.eq(taken & found.crossed),
-            self._shift.eq(used),
             asked.eq(lane.asked + used),
             after.eq(lane),
             after.state.eq(Mux(taken, found.base | found.bits, found.state)),

@@ -1,0 +1,119 @@
+"""A lane alone: a look-up in every cycle."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from golden.config import Config
+
+from .layouts import (
+    announcement_layout,
+    entry_layout,
+    lookup_layout,
+    part_numbers,
+    token_layout,
+    word_layout,
+)
+from .placement import Placement
+from .renormalization import Renormalization
+from .reservoir import Reservoir
+from .token_pair import TokenPair
+
+__all__ = ["Lane"]
+
+
+class Lane(wiring.Component):
+    """Decodes a lane that has the symbol table to itself: a token per cycle while it has the bits and a part of a beat
+    to put it into.
+
+    The loop from the state register over symbol table and renormalization is closed in one cycle. Tokens go through
+    two places to where they are put into parts, a cycle later at the least; so it may be that a token is looked up
+    before it is known what the one before has left of its part. That must not happen past the end of a segment, where
+    another table may begin: while a token waits, the next one is looked up only if two or more whole parts, none of
+    them the segment's last, are still to come.
+
+    Members
+    -------
+    words : In(`word_layout`)
+        Words for the lane.
+    announced : In(`announcement_layout`)
+        The beats to work on.
+    oldest : In
+        Number of the oldest beat whose parts are in the queue, or will be.
+    clear, starting, running : In(1)
+        Forget all words; read the start state; a token may be looked up in the next cycle.
+    lookup, entry : Out(`lookup_layout`), In(`entry_layout`)
+        The symbol table, in the same cycle.
+    token : Out(`token_layout`)
+        What became of a token, ``Config.token_latency`` cycles ago.
+    resting, at_zero : Out(1)
+        Whether the lane was at the segment's end a cycle ago; whether its state was 0.
+    """
+
+    def __init__(self, config: Config):
+        self._config = config
+        super().__init__({
+            "words": In(word_layout(config)),
+            "announced": In(announcement_layout(config)),
+            "oldest": In(part_numbers(config)),
+            "clear": In(1),
+            "starting": In(1),
+            "running": In(1),
+            "lookup": Out(lookup_layout(config)),
+            "entry": In(entry_layout(config)),
+            "token": Out(token_layout(config)),
+            "resting": Out(1),
+            "at_zero": Out(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        config = self._config
+        m.submodules.pair = pair = TokenPair(config)
+        m.submodules.placement = placement = Placement(config)
+        ahead, first = Signal(), Signal()  # a token may be looked up while one waits, or while none does
+        m.d.comb += [
+            placement.announced.eq(self.announced),
+            placement.oldest.eq(self.oldest),
+            placement.there.eq(pair.there),
+            placement.head.eq(pair.head),
+            pair.pop.eq(placement.pop),
+            pair.shorten.eq(placement.shorten),
+            pair.rest.eq(placement.rest),
+            self.token.eq(placement.token),
+            self.resting.eq(placement.resting),
+        ]
+        m.d.sync += [
+            ahead.eq(self.running & placement.next_ahead & ~pair.next_second),
+            first.eq(self.running & placement.next_open & ~pair.next_there),
+        ]
+        self._look_up(m, pair, ahead | first)
+        return m
+
+    def _look_up(self, m, pair, allowed):
+        """State register, window and entry: the next state, and the token."""
+        config, entry = self._config, self.entry
+        state = Signal(config.table_log, reset_less=True)
+        raw_bits = self.announced.raw_bits
+        m.submodules.reservoir = reservoir = Reservoir(config)
+        m.submodules.renormalization = renormalization = Renormalization(config)
+        weight = (entry.value << raw_bits) | renormalization.raw if config.raw_bits else entry.value
+        m.d.comb += [
+            self.lookup.state.eq(state),
+            self.lookup.table.eq(self.announced.table),
+            reservoir.words.eq(self.words),
+            reservoir.clear.eq(self.clear),
+            reservoir.starting.eq(self.starting),
+            reservoir.allowed.eq(allowed),
+            reservoir.take.eq(renormalization.take),
+            renormalization.window.eq(reservoir.window),
+            renormalization.nbits.eq(entry.nbits),
+            renormalization.raw_bits.eq(raw_bits),
+            pair.push.eq(allowed & reservoir.enough),
+            pair.token.run.eq(entry.run),
+            pair.token.value.eq(weight),
+            pair.token.used.eq(reservoir.crossed),
+        ]
+        with m.If(self.starting | pair.push):
+            m.d.sync += state.eq(Mux(self.starting, reservoir.window, entry.base | renormalization.bits))
+        m.d.sync += self.at_zero.eq(state == 0)
