@@ -163,6 +163,12 @@ class Config:
         return self.queue or max(4, 1 << (16 // self.ring).bit_length() - 1)
 
     @property
+    def beats_ahead(self) -> int:
+        """How many beats may be announced that have not been handed out; lanes alone look further ahead than they
+        work."""
+        return min(self.parts_ahead + 5, 2 * self.parts_ahead - 1) if self.ring == 1 else self.parts_ahead + 1
+
+    @property
     def entry_latency(self) -> int:
         """Cycles from the begin of a lane's turn to its entry and its window of bits; none for a lane alone."""
         return min(self.ring - 1, 2)

@@ -361,8 +361,8 @@ class _Head:
 class _Sequencer:
     """Announces beats: a number that rises to the end of each segment, and is seen a cycle later."""
 
-    def __init__(self, beats, queue):
-        self.queue = queue
+    def __init__(self, beats, most):
+        self.most = most
         self.beats = iter(beats)
         self.end = sum(beats)  # number after the span's last beat
         self.last = next(self.beats)  # number after the segment's last beat
@@ -374,7 +374,7 @@ class _Sequencer:
         """One cycle; ``loading``: the next segment is to be gone on with from the next cycle on."""
         self.told = self.parts
         final = self.parts == self.last - 1
-        if self.parts < self.last and self.parts - self.retired <= self.queue and (self.ripe == 2 or not final):
+        if self.parts < self.last and self.parts - self.retired < self.most and (self.ripe == 2 or not final):
             self.parts += 1
         self.ripe = min(self.ripe + 1, 2) if final else 0
         self.retired = retired
@@ -393,7 +393,7 @@ class _Span:
         beats = [-(-segment.weights // config.beat_weights) for segment in segments]
         self.ends = {end: segment.weights - (count - 1) * config.beat_weights
                      for end, count, segment in zip(accumulate(beats), beats, segments)}
-        self.sequencer = _Sequencer(beats, config.parts_ahead)
+        self.sequencer = _Sequencer(beats, config.beats_ahead)
         self.words_left = words
         self.coming = None  # the lane whose word is in the register
         self.order = None  # the lane whose word is the next

@@ -85,7 +85,7 @@ class Lane(wiring.Component):
         ]
         m.d.sync += [
             ahead.eq(self.running & placement.next_ahead & ~pair.next_second),
-            first.eq(self.running & placement.next_open & ~pair.next_there),
+            first.eq(self.running & placement.next_first & ~pair.second & ~pair.push),
         ]
         self._look_up(m, pair, ahead | first)
         return m

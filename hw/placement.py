@@ -41,11 +41,11 @@ class Placement(wiring.Component):
         The token to be placed.
     pop, shorten, rest : Out(1), Out(1), Out(range(M))
         See `TokenPair`.
-    next_open : Out(1)
-        In the next cycle a token that comes has a part to go into, and the lane's segment does not end before it. Not
-        always told in the cycle in which a part is complete.
+    next_first : Out(1)
+        If no other token is there: in the next cycle none will be that has not been placed, and the lane's segment does
+        not end before the token that is looked up then. Not told in the cycle in which a part is complete.
     next_ahead : Out(1)
-        So it will be even for the token after the head, whatever the head is.
+        The segment will not end before the token after the head, whatever the head is.
     token : Out(`token_layout`)
         What became of a token, ``Config.token_latency`` cycles later.
     resting : Out(1)
@@ -62,7 +62,7 @@ class Placement(wiring.Component):
             "pop": Out(1),
             "shorten": Out(1),
             "rest": Out(range(config.max_run)),
-            "next_open": Out(1),
+            "next_first": Out(1),
             "next_ahead": Out(1),
             "token": Out(token_layout(config)),
             "resting": Out(1),
@@ -76,12 +76,15 @@ class Placement(wiring.Component):
         self._entered = Signal()  # the part is the segment's last, and its room has yet to be corrected
         self._final = Signal()  # the part is the segment's last
         self._full = Signal()  # there is no place for the part once it is complete
+        self._reaches = Signal()  # the head completes the part
         part = Signal(part_numbers(config))
         room = Signal(range(config.vector), init=config.vector - 1)
         m.d.sync += self.resting.eq(self.announced.ended & (part == self.announced.parts))
         found = self._place(m, room)
-        m.d.sync += part.eq(plus(m, part, found.complete))
-        self._enter(m, part, found.complete, self._move(m, room, found))
+        following = plus(m, part, 1)[:len(part)]
+        with m.If(found.complete):
+            m.d.sync += part.eq(following)
+        self._enter(m, part, following, found.complete, self._move(m, room, found))
         self._ask(m, found)
         m.d.comb += found.part.eq(part)
         self._tell(m, found)
@@ -93,7 +96,8 @@ class Placement(wiring.Component):
         found = Signal(_stage_layout(config))
         waits = Signal()
         m.d.comb += [
-            found.reaches.eq(at_least(m, head.run, room)),
+            self._reaches.eq(at_least(m, head.run, room)),
+            found.reaches.eq(self._reaches),
             found.exact.eq(head.run == room),
             waits.eq(self._full & found.reaches),
             found.placed.eq(self.there & self._open & ~waits),
@@ -136,15 +140,14 @@ class Placement(wiring.Component):
             return plus(m, room, ~run)[:len(room)]
         return room - run - 1 + Mux(reaches, vector, 0)
 
-    def _enter(self, m, part, complete, spent):
+    def _enter(self, m, part, following, complete, spent):
         """Which part is at hand in the next cycle, and what can be done with it."""
         config, announced = self._config, self.announced
         ahead = -(-(config.vector + config.max_run) // config.vector)  # parts from that of the head on
         left = Signal(part_numbers(config))  # parts that are not complete, as it was announced a cycle ago
         ended = Signal()  # the last of them is the segment's last
-        following = plus(m, part, 1)[:len(part)]
         m.d.sync += [
-            left.eq(plus(m, announced.parts, ~Mux(complete, following, part), 1)),
+            left.eq(Mux(complete, *(plus(m, announced.parts, ~number, 1) for number in (following, part)))),
             ended.eq(announced.ended),
             self._full.eq(Mux(complete, *((number[:-1] == self.oldest[:-1]) & (number[-1] != self.oldest[-1])
                                           for number in (following, part)))),
@@ -158,7 +161,7 @@ class Placement(wiring.Component):
         opens = Signal()
         m.d.comb += [
             opens.eq(self._open | (self._entered & ~spent) | (~at_hand & known[0] & ~final[0])),
-            self.next_open.eq(~complete & opens),
+            self.next_first.eq(opens & (~self.there | (self._open & ~self._reaches))),
             self.next_ahead.eq(Mux(complete, plain[1], plain[0])),
         ]
         m.d.sync += [

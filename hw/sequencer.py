@@ -20,7 +20,7 @@ def _below_beats(value, count, beat):
 
 
 class SegmentSequencer(wiring.Component):
-    """Announces the beats of a segment: the oldest one that has not been handed out, and up to D after it.
+    """Announces the beats of a segment: the oldest one that has not been handed out, and up to D or some more after it.
 
     Throughput: one beat per cycle. Latency: the rings see a beat of a segment three cycles after ``load``, its last one
     two cycles later than others. A segment is
@@ -86,7 +86,7 @@ class SegmentSequencer(wiring.Component):
             ahead.eq(beats.parts - self.retired),
         ]
         m.d.sync += ripe.eq(Mux(active & last, Cat(1, ripe), 0))
-        most = config.parts_ahead + 1
+        most = config.beats_ahead
         m.d.sync += room.eq((ahead != most) & ~(announce & (ahead == most - 1)))
         with m.If(announce):
             m.d.sync += [

@@ -28,8 +28,8 @@ class TokenPair(wiring.Component):
         The older token.
     second : Out(1)
         There is another one.
-    next_there, next_second : Out(1)
-        Whether there will be one in the next cycle, or two.
+    next_second : Out(1)
+        Whether there will be in the next cycle.
     """
 
     def __init__(self, config: Config):
@@ -43,7 +43,6 @@ class TokenPair(wiring.Component):
             "there": Out(1),
             "head": Out(held_layout(config)),
             "second": Out(1),
-            "next_there": Out(1),
             "next_second": Out(1),
         })
 
@@ -55,10 +54,9 @@ class TokenPair(wiring.Component):
         m.d.comb += [
             self.head.eq(head),
             stays.eq(self.there & ~self.pop),
-            self.next_there.eq(stays | self.second | self.push),
             self.next_second.eq(stays & (self.second | self.push)),
         ]
-        m.d.sync += [self.there.eq(self.next_there), self.second.eq(self.next_second)]
+        m.d.sync += [self.there.eq(stays | self.second | self.push), self.second.eq(self.next_second)]
         with m.If(~stays):
             m.d.sync += head.eq(Mux(self.second, other, self.token))
         with m.If(~self.second):
