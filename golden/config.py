@@ -18,8 +18,8 @@ MAX_RING = 16
 LEAST_BLOCK_RING = 3
 QUEUES = (2, 4, 8, 16)
 WORD_BITS = (8, 16, 32, 64, 128)
-REQUEST_QUEUE = 8  #: requests for words that wait in the decoder's word distribution, besides the one being served
-LOOKOUT_RINGS = 4  #: rings for which it is looked together whether their parts are there
+REQUEST_QUEUE = 16  #: requests for words that wait in the decoder's word distribution, besides the one being served
+LOOKOUT_RINGS = 2  #: rings for which it is looked together whether their parts are there
 TOKEN_QUEUE = 16  #: sparse: records that wait at the output of each ring
 
 

@@ -301,6 +301,7 @@ class _Span:
         self.order = deque()  # the lanes whose words are the next
         self.pending = deque()  # the orders that are left of the request that is being served
         self.requests = deque()
+        self.popped = False  # whether a request was taken from the queue a cycle ago
         self.sent = []  # the request in the register
         self.room = False  # whether there was room for requests a cycle ago
         self.number = self.turn = 0  # of which beat and which turn the parts are wanted
@@ -312,6 +313,7 @@ class _Span:
         self.settled = self.passed = False
         self.quiet = deque([False] * 3, 3)  # whether nothing was asked for in each of the last cycles
         self.rested = deque([False] * config.ring, config.ring)
+        self.at_rest = False  # whether all lanes had come to the segment's end a cycle ago
 
     def run(self, feed, timing):
         """From the cycle that begins the span to that after the last of its turns has been taken."""
@@ -380,9 +382,9 @@ class _Span:
         if cause:
             return cause
         if self.head is not None:
-            if not self.room:
-                return "requests"
             return "check" if self.head.held and not self.passed else "tokens"
+        if not self.room and all(lookout.ahead for lookout in self.lookouts):
+            return "requests"
         missing = (lane for lane in self._lanes_of(self.turn) if lane.part <= self.number)
         return "words" if any(lane.starved for lane in missing) else "tokens"
 
@@ -392,11 +394,12 @@ class _Span:
     def _join(self, cycle):
         """Head and output; returns the request for words that is sent."""
         head, held = self.head, self.head is not None and self.head.held
-        move = (head is not None and self.room and (self.passed or not held) and self.output.free(cycle))
-        self.room = len(self.requests) < REQUEST_QUEUE - 2
+        move = head is not None and (self.passed or not held) and self.output.free(cycle)
+        room, self.room = self.room, len(self.requests) + self.popped < REQUEST_QUEUE - 4
         self.passed = self.settled
         quiet = not (self.order or self.pending or self.requests or self.sent)
-        self.settled = held and all(self.rested) and quiet and all(self.quiet)
+        self.settled = held and self.at_rest and quiet and all(self.quiet)
+        self.at_rest = all(self.rested)
         self.quiet.append(quiet)
         self.loading = self.over = False
         if move and head.end:
@@ -407,7 +410,7 @@ class _Span:
         if free:
             self.head = self._fetch() if self.there else None
         advance = free and self.there
-        self.there = all(lookout.ahead > advance for lookout in self.lookouts)
+        self.there = room and all(lookout.ahead > advance for lookout in self.lookouts)
         for lookout in self.lookouts:
             lookout.step(cycle, advance)
         return head.request if move else []
@@ -444,7 +447,8 @@ class _Span:
             receiver = self.order.popleft()
         if not self.order and self.pending:
             self.order.extend(self.pending.popleft())
-        if not self.pending and self.requests:
+        self.popped = bool(not self.pending and self.requests)
+        if self.popped:
             self.pending.extend(self.requests.popleft())
         return receiver
 

@@ -166,8 +166,6 @@ class Decoder(wiring.Component):
             join.last_turn.eq(sequencer.last_turn),
             join.left.eq(sequencer.left),
             join.last_of_span.eq(sequencer.last_of_span),
-            join.resting.eq(self._resting.all()),
-            join.at_zero.eq(self._at_zero.all()),
             join.room.eq(distribution.room),
             join.idle.eq(distribution.idle),
             join.used.eq(distribution.used),
@@ -176,6 +174,7 @@ class Decoder(wiring.Component):
             self.done.eq(control.done),
             self.error.eq(control.error),
         ]
+        m.d.sync += [join.resting.eq(self._resting.all()), join.at_zero.eq(self._at_zero.all())]
         return m
 
     def _output(self, m, join):

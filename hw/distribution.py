@@ -35,7 +35,7 @@ class WordDistribution(wiring.Component):
     requests : In(stream of `request_layout`, always ready)
         What the parts of beats ask for, in order. An empty request must not be sent.
     room : Out(1)
-        Whether what is asked for in the next cycle, in the way of `Join`, will find room.
+        Whether the parts fetched in the next cycle, in the way of `Join`, will find room for their request.
     words : Out(`word_layout`).array(G)
         The word for each ring; ``enable`` is set for one of them at most.
     preloading : Out(1)
@@ -74,8 +74,8 @@ class WordDistribution(wiring.Component):
         give = Signal()
         m.submodules.requests = requests = Requests(config)
         connect(m, flipped(self.requests), requests.requests)
-        filling, first = self._preload(m, requests.take)
-        free = ~(self.hungry | supplied) | give
+        free = ~self.hungry | self.source.valid  # there is no order, or its next word is handed out
+        filling, first = self._preload(m, free)
         m.d.comb += [
             give.eq((self.hungry & self.source.valid) | supplied),
             requests.take.eq(free & ~more),
@@ -144,12 +144,13 @@ class WordDistribution(wiring.Component):
             check.start.eq(self.begin),
             check.data.eq(word),
             check.valid.eq(delay(m, stored, 1, "stored")),
+            check.end.eq(self.used & delay(m, self.used, 1, "used")),
         ]
         m.d.comb += self.fits.eq(same(m, check.crc, expected))
         with m.If(self.begin):
             m.d.sync += expected.eq(self.crc)
 
-    def _preload(self, m, take):
+    def _preload(self, m, free):
         """P words to each lane: whether there are more to be ordered, and the next order, which has no bits then."""
         config = self._config
         filling = Signal()
@@ -160,7 +161,7 @@ class WordDistribution(wiring.Component):
         m.d.sync += last_lane.eq(ring[-1] & (turn == config.ring - 1) & ~self.begin)
         with m.If(self.begin):
             m.d.sync += [ring.eq(1), turn.eq(0), count.eq(0), last_word.eq(0), filling.eq(1)]
-        with m.Elif(filling & take):
+        with m.Elif(filling & free):
             m.d.sync += [count.eq(count + 1), last_word.eq(count == config.preload - 2)]
             with m.If(last_word):
                 m.d.sync += [count.eq(0), ring.eq(Mux(last_lane, 0, ring.rotate_left(1))), filling.eq(~last_lane)]

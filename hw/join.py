@@ -90,25 +90,24 @@ class Join(wiring.Component):
         config = self._config
         head = Signal(_head_layout(config), reset_less=True)
         holds = Signal()  # there is a head
-        there = Signal()  # the parts that come next are there
+        there = Signal()  # the parts that come next are there, and there is room for their request
         free = Signal()  # they can become the head
         move = Signal()  # the head goes on
         output = (~self.beats.valid | self.beats.ready) if config.output is OutputMode.DENSE else 1
         m.d.comb += [
-            move.eq(holds & ~head.held & self.room & output),
-            free.eq(~holds | move),
+            move.eq(holds & ~head.held & output),
+            free.eq(~holds | (~head.held & output)),
             self.advance.eq(free & there),
         ]
         m.d.sync += [
-            there.eq(Mux(self.advance, Cat(ahead.two for ahead in self.ahead).all(),
-                         Cat(ahead.one for ahead in self.ahead).all())),
+            there.eq(self.room & Mux(self.advance, Cat(ahead.two for ahead in self.ahead).all(),
+                                     Cat(ahead.one for ahead in self.ahead).all())),
             holds.eq(Mux(free, there, 1) & ~self.stop),
         ]
         self._count(m)
         keep = Signal(config.transfer_weights, reset_less=True)  # known long before the last transfer of a segment
         m.d.sync += keep.eq(Cat(self.left >= j if j else 1 for j in range(config.transfer_weights)))
-        with m.If(self._check(m, holds & head.held)):
-            m.d.sync += head.held.eq(0)
+        m.d.sync += head.held.eq(head.held & ~self._check(m, holds & head.held))
         with m.If(free):
             self._fetch(m, head)
         if config.output is OutputMode.DENSE:

@@ -39,7 +39,7 @@ class Requests(wiring.Component):
     requests : In(stream of `request_layout`, always ready)
         What the parts of beats ask for, in order. An empty request must not be sent.
     room : Out(1)
-        Whether what is asked for in the next cycle, in the way of `Join`, will find room.
+        Whether the parts fetched in the next cycle, in the way of `Join`, will find room for their request.
     order : Out(`order_layout`)
         The next order; none of its bits is set if there is none.
     there, more : Out(1)
@@ -66,20 +66,24 @@ class Requests(wiring.Component):
         m = Module()
         slices = _slices(self._config)
         left = Signal(len(slices))  # the groups of the request that is being served which have not been ordered
+        there = Signal()  # there are such groups
         request = Signal(request_layout(self._config), reset_less=True)
         many = Signal(len(slices), reset_less=True)  # the groups with more than one word
-        more_left, empty = Signal(), Signal()
-        m.d.comb += [more_left.eq(several(left)), empty.eq(~left.any())]
-        oldest, some = self._queue(m, empty | (self.take & ~more_left))
-        with m.If(self.take | empty):
-            m.d.sync += left.eq(Mux(more_left, left & ~lowest(left), oldest.groups & some.replicate(len(left))))
-        with m.If(empty | (self.take & ~more_left)):
+        more_left = several(left)
+        load = ~there | (self.take & ~more_left)
+        oldest, some = self._queue(m, load)
+        with m.If(~there | self.take):
+            m.d.sync += [
+                there.eq(more_left | some),
+                left.eq(Mux(more_left, left & ~lowest(left), oldest.groups & some.replicate(len(left)))),
+            ]
+        with m.If(load):
             m.d.sync += [
                 request.eq(oldest.request),
                 many.eq(Cat(several(oldest.request.mask[group]) for group in slices)),
             ]
         group = lowest(left)
-        m.d.comb += [self.there.eq(~empty), self.more.eq((many & group).any()),
+        m.d.comb += [self.there.eq(there), self.more.eq((many & group).any()),
                      self.order.turn.eq(request.turn), self.order.group.eq(group)]
         for bit in range(self._config.order_words):
             bits = [request.mask[which.start + bit] & group[number] for number, which in enumerate(slices)
@@ -93,8 +97,9 @@ class Requests(wiring.Component):
         layout = data.StructLayout({"request": request_layout(self._config), "groups": len(slices)})
         m.submodules.store = store = memory.Memory(shape=layout, depth=REQUEST_QUEUE, init=[])
         write, read = store.write_port(), store.read_port(domain="comb")
-        level = Signal(range(REQUEST_QUEUE + 1))
+        level = Signal(range(REQUEST_QUEUE + 2))  # of the requests before the last cycle, those taken in it included
         some = Signal()  # not empty
+        popped = Signal()
         push, pop = self.requests.valid, load & some
         m.d.comb += [
             write.en.eq(push),
@@ -106,12 +111,13 @@ class Requests(wiring.Component):
             m.d.sync += write.addr.eq(write.addr + 1)
         with m.If(pop):
             m.d.sync += read.addr.eq(read.addr + 1)
-        with m.If(push & ~pop):
+        with m.If(push & ~popped):
             m.d.sync += level.eq(level + 1)
-        with m.If(pop & ~push):
+        with m.If(popped & ~push):
             m.d.sync += level.eq(level - 1)
         m.d.sync += [
-            some.eq(push | level[1:].any() | (some & ~pop)),
-            self.room.eq(level < REQUEST_QUEUE - 2),  # for two more are on their way
+            popped.eq(pop),
+            some.eq(push | (some & ~(load & (level == 1 + popped)))),
+            self.room.eq(level < REQUEST_QUEUE - 4),  # for four more may be on their way
         ]
         return read.data, some
