@@ -6,7 +6,7 @@ from enum import Enum
 from .errors import ConfigError
 
 __all__ = ["Config", "OutputMode", "TableMemory", "TableStyle", "MAX_LANES", "MAX_VECTOR", "MAX_TABLE_LOG", "MAX_RUN",
-           "MAX_RAW_BITS", "MAX_BINS", "REQUEST_QUEUE", "TOKEN_QUEUE", "WORD_BITS"]
+           "MAX_RAW_BITS", "MAX_BINS", "LOOKOUT_RINGS", "REQUEST_QUEUE", "TOKEN_QUEUE", "WORD_BITS"]
 
 MAX_LANES = 64
 MAX_VECTOR = 8
@@ -18,7 +18,8 @@ MAX_RING = 16
 LEAST_BLOCK_RING = 3
 QUEUES = (2, 4, 8, 16)
 WORD_BITS = (8, 16, 32, 64, 128)
-REQUEST_QUEUE = 8  #: requests for words that wait in the decoder's word distribution, besides the one being served
+REQUEST_QUEUE = 16  #: requests for words that wait in the decoder's word distribution, besides the one being served
+LOOKOUT_RINGS = 2  #: rings for which it is looked together whether their parts are there
 TOKEN_QUEUE = 16  #: sparse: records that wait at the output of each ring
 
 
@@ -209,6 +210,17 @@ class Config:
     def words_per_beat(self) -> int:
         """Q, the most words that one lane's tokens of one beat ask for: ceil(V (R + s) / W)."""
         return -(-self.vector * self.token_bits // self.word_bits)
+
+    @property
+    def request_words(self) -> int:
+        """The most words that the lanes of one turn ask for: G Q."""
+        return self.rings * self.words_per_beat
+
+    @property
+    def order_words(self) -> int:
+        """Places for words in a request that are ordered together: a power of two, 4 at least, whose square is G Q or
+        more."""
+        return max(4, 1 << -(-(self.request_words - 1).bit_length() // 2))
 
     @property
     def least_preload(self) -> int:

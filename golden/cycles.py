@@ -9,7 +9,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from itertools import accumulate
 
-from .config import REQUEST_QUEUE, Config, OutputMode
+from .config import LOOKOUT_RINGS, REQUEST_QUEUE, Config, OutputMode
 from .header import header_bytes
 from .header_time import header_program
 from .outputs import BeatOutput, TokenOutput
@@ -355,7 +355,7 @@ class _Head:
     shown: bool  # there are weights
     held: bool  # they wait for the check of the span
     end: bool  # they are a segment's last
-    request: list  # lanes that ask for words, as often as they do
+    request: list  # lanes that ask for words, as often as they do, in orders
 
 
 class _Sequencer:
@@ -382,6 +382,25 @@ class _Sequencer:
             self.last += next(self.beats)
 
 
+class _Lookout:
+    """Looks ahead of the join, for some rings, which turns have all their parts in the queues."""
+
+    def __init__(self, lanes):
+        self.lanes = lanes  # by turn
+        self.number = self.turn = 0  # where it looks
+        self.ahead = 0  # turns that it has found and the join has not fetched
+
+    def step(self, cycle, advance):
+        """One cycle; ``advance``: the join fetches a turn."""
+        found = self.ahead < 3 and all(
+            len(lane.done) > self.number and lane.done[self.number][0] <= cycle + 1 for lane in self.lanes[self.turn])
+        self.ahead += found - advance
+        if found:
+            self.turn += 1
+            if self.turn == len(self.lanes):
+                self.turn, self.number = 0, self.number + 1
+
+
 class _Span:
     """The decoder during one span."""
 
@@ -396,17 +415,22 @@ class _Span:
         self.sequencer = _Sequencer(beats, config.beats_ahead)
         self.words_left = words
         self.coming = None  # the lane whose word is in the register
-        self.order = None  # the lane whose word is the next
-        self.pending = deque()  # lanes of the request that is being served
+        self.order = deque()  # the lanes whose words are the next
+        self.pending = deque()  # the orders that are left of the request that is being served
         self.requests = deque()
+        self.popped = False  # whether a request was taken from the queue a cycle ago
         self.sent = []  # the request in the register
         self.room = False  # whether there was room for requests a cycle ago
         self.number = self.turn = 0  # of which beat and which turn the parts are wanted
+        self.lookouts = [_Lookout([self._lanes_of(turn)[ring:ring + LOOKOUT_RINGS] for turn in range(config.ring)])
+                         for ring in range(0, config.rings, LOOKOUT_RINGS)]
+        self.there = False  # the parts wanted are there
         self.head = None
         self.loading = self.over = False  # a segment ended a cycle ago; the span did
         self.settled = self.passed = False
         self.quiet = deque([False] * 3, 3)  # whether nothing was asked for in each of the last cycles
         self.rested = deque([False] * config.ring, config.ring)
+        self.at_rest = False  # whether all lanes had come to the segment's end a cycle ago
 
     def run(self, feed, timing):
         """From the cycle that begins the span to that after the last of its turns has been taken."""
@@ -476,9 +500,9 @@ class _Span:
         if cause:
             return cause
         if self.head is not None:
-            if not self.room:
-                return "requests"
             return "check" if self.head.held and not self.passed else "tokens"
+        if not self.room and all(lookout.ahead for lookout in self.lookouts):
+            return "requests"
         missing = (lane for lane in self._lanes_of(self.turn) if lane.part <= self.number)
         return "words" if any(lane.starved for lane in missing) else "tokens"
 
@@ -488,48 +512,61 @@ class _Span:
     def _join(self, cycle):
         """Head and output; returns the request for words that is sent."""
         head, held = self.head, self.head is not None and self.head.held
-        move = (head is not None and self.room and (self.passed or not held) and self.output.free(cycle))
-        self.room = len(self.requests) < REQUEST_QUEUE - 2
+        move = head is not None and (self.passed or not held) and self.output.free(cycle)
+        room, self.room = self.room, len(self.requests) + self.popped < REQUEST_QUEUE - 4
         self.passed = self.settled
         quiet = not (self.order or self.pending or self.requests or self.sent)
-        self.settled = held and all(self.rested) and quiet and all(self.quiet)
+        self.settled = held and self.at_rest and quiet and all(self.quiet)
+        self.at_rest = all(self.rested)
         self.quiet.append(quiet)
         self.loading = self.over = False
         if move and head.end:
             self.over = self.number == self.sequencer.end
             self.loading = not self.over
         self.output.step(cycle, head.shown if move else None)
-        if move or head is None:
-            self.head = self._fetch(cycle)
+        free = move or head is None
+        if free:
+            self.head = self._fetch() if self.there else None
+        advance = free and self.there
+        self.there = room and all(lookout.ahead > advance for lookout in self.lookouts)
+        for lookout in self.lookouts:
+            lookout.step(cycle, advance)
         return head.request if move else []
 
-    def _fetch(self, cycle):
-        """The next head, if the parts wanted are there."""
+    def _fetch(self):
+        """The next head."""
         lanes = self._lanes_of(self.turn)
-        if any(len(lane.done) <= self.number or lane.done[self.number][0] > cycle for lane in lanes):
-            return None
         per_turn = self.config.transfer_weights
         left = self.ends.get(self.number + 1, self.config.beat_weights) - self.turn * per_turn
         final = self.number + 1 in self.ends
         silent = self.number + 1 == self.sequencer.end
         head = _Head(shown=left > 0, held=silent and 0 < left <= per_turn,
                      end=final and self.turn == self.config.ring - 1,
-                     request=[] if silent else [lane for lane in lanes for _ in range(lane.done[self.number][1])])
+                     request=[] if silent else self._orders(lanes))
         self.turn += 1
         if self.turn == self.config.ring:
             self.turn, self.number = 0, self.number + 1
         return head
 
+    def _orders(self, lanes):
+        """The request of these lanes, which are to be fetched: order by order the lanes that ask for words."""
+        orders = {}
+        for ring, lane in enumerate(lanes):
+            for place in range(lane.done[self.number][1]):
+                number = (ring * self.config.words_per_beat + place) // self.config.order_words
+                orders.setdefault(number, []).append(lane)
+        return list(orders.values())
+
     def _serve(self, feed, cycle):
         """Hand out a word if one is asked for and there; returns the lane that gets it, or None."""
         receiver = None
-        if self.order is not None:
-            if self.words_left and not feed.valid(cycle):
-                return None
+        if self.order and not (self.words_left and not feed.valid(cycle)):
             self._take_word(feed, cycle)
-            receiver = self.order
-        self.order = self.pending.popleft() if self.pending else None
-        if not self.pending and self.requests:
+            receiver = self.order.popleft()
+        if not self.order and self.pending:
+            self.order.extend(self.pending.popleft())
+        self.popped = bool(not self.pending and self.requests)
+        if self.popped:
             self.pending.extend(self.requests.popleft())
         return receiver
 

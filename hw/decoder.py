@@ -6,7 +6,7 @@ from amaranth.hdl import Module, ResetInserter, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from golden.config import Config, OutputMode, TableMemory, TableStyle
+from golden.config import LOOKOUT_RINGS, Config, OutputMode, TableMemory, TableStyle
 from golden.errors import ConfigError
 
 from .block_tables import BlockTables, check_block_tables
@@ -18,6 +18,7 @@ from .header import Header
 from .join import Join
 from .lane import Lane
 from .layouts import beat_layout, sparse_layout, transfer_layout
+from .lookout import Lookout
 from .part_queue import PartQueue
 from .records import Records
 from .ring import Ring
@@ -132,7 +133,9 @@ class Decoder(wiring.Component):
         m.submodules.join = join = Join(config)
         self._resting, self._at_zero = Signal(config.rings), Signal(config.rings)
         self._empty = Signal(config.rings)  # sparse: no token or end waits
-        rings = [self._ring(m, number, control, sequencer, distribution, join) for number in range(config.rings)]
+        lookouts = self._lookouts(m, control, join)
+        rings = [self._ring(m, number, control, sequencer, distribution, join, lookouts[number // LOOKOUT_RINGS])
+                 for number in range(config.rings)]
         self._symbol_tables(m, rings, header)
         connect(m, flipped(self.words), control.transfers)
         connect(m, control.header_words, header.source)
@@ -158,15 +161,12 @@ class Decoder(wiring.Component):
             distribution.begin.eq(control.begin),
             distribution.words_stored.eq(records.record.words),
             distribution.crc.eq(records.record.crc),
-            join.running.eq(control.running),
             join.stop.eq(control.stop),
             join.ended.eq(sequencer.announced[0].ended),
             join.announced.eq(sequencer.announced[0].parts),
             join.last_turn.eq(sequencer.last_turn),
             join.left.eq(sequencer.left),
             join.last_of_span.eq(sequencer.last_of_span),
-            join.resting.eq(self._resting.all()),
-            join.at_zero.eq(self._at_zero.all()),
             join.room.eq(distribution.room),
             join.idle.eq(distribution.idle),
             join.used.eq(distribution.used),
@@ -175,6 +175,7 @@ class Decoder(wiring.Component):
             self.done.eq(control.done),
             self.error.eq(control.error),
         ]
+        m.d.sync += [join.resting.eq(self._resting.all()), join.at_zero.eq(self._at_zero.all())]
         return m
 
     def _output(self, m, join):
@@ -228,7 +229,21 @@ class Decoder(wiring.Component):
             for port, ring in enumerate(pair):
                 m.d.comb += [table.lookup[port].eq(ring.lookup), ring.entry.eq(table.entry[port])]
 
-    def _ring(self, m, number, control, sequencer, distribution, join):
+    def _lookouts(self, m, control, join):
+        """Who looks which parts are there, for some rings each."""
+        lookouts = []
+        for number, ahead in enumerate(join.ahead):
+            rings = min(LOOKOUT_RINGS, self._config.rings - number * LOOKOUT_RINGS)
+            m.submodules[f"lookout_{number}"] = lookout = Lookout(self._config, rings)
+            m.d.comb += [
+                lookout.sweeping.eq(control.sweeping),
+                lookout.advance.eq(join.advance),
+                ahead.eq(lookout.ahead),
+            ]
+            lookouts.append(lookout)
+        return lookouts
+
+    def _ring(self, m, number, control, sequencer, distribution, join, lookout):
         """One ring, from its words to its parts of beats, or its tokens."""
         config = self._config
         if config.ring == 1:
@@ -262,10 +277,9 @@ class Decoder(wiring.Component):
             queue.sweep.eq(control.sweeping),
             queue.place.eq(control.place),
             queue.read.eq(join.wanted),
-            queue.following.eq(join.following),
-            queue.advance.eq(join.advance),
+            queue.look.eq(lookout.place),
+            lookout.there[number % LOOKOUT_RINGS].eq(queue.there),
             join.parts[number].eq(queue.shown),
-            join.there[number].eq(queue.there),
             self._resting[number].eq(ring.resting),
             self._at_zero[number].eq(ring.at_zero),
         ]

@@ -4,21 +4,22 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.config import Config, OutputMode
+from golden.config import LOOKOUT_RINGS, Config, OutputMode
 
 from .errors import ErrorCode
-from .layouts import beat_layout, part_layout, part_numbers, place_layout, request_layout
+from .layouts import ahead_layout, beat_layout, part_layout, part_numbers, place_layout, request_layout
 
 __all__ = ["Join"]
 
 
 def _head_layout(config):
     """The parts of one turn with what is to be known of them: ``shown``: they have weights, ``last``: the segment's
-    last ones; ``held``: they wait for the check; ``end``: the turn is the segment's last; ``asks``: for words."""
+    last ones; ``held``: they wait for the check; ``end``: the turn is the segment's last; ``silent``: they ask for no
+    words."""
     return data.StructLayout({
         "parts": data.ArrayLayout(part_layout(config), config.rings),
         "turn": range(config.ring),
-        "shown": 1, "last": 1, "held": 1, "end": 1, "asks": 1,
+        "shown": 1, "last": 1, "held": 1, "end": 1, "silent": 1,
     })
 
 
@@ -32,16 +33,14 @@ class Join(wiring.Component):
 
     Members
     -------
-    running : In(1)
-        The span is being decoded; without it no part is taken.
     stop : In(1)
         Something went wrong: drop the head. What is on offer stays.
-    wanted, following : Out(`place_layout`)
-        The parts wanted, and those after them.
+    wanted, parts : Out(`place_layout`), In(`part_layout`).array(G)
+        Which parts come next, and these parts.
     advance : Out(1)
-        Those after them will be wanted from the next cycle on.
-    parts, there : In(`part_layout`).array(G), In(G)
-        These parts, and which of them were there a cycle ago.
+        They are fetched.
+    ahead : In(`ahead_layout`).array
+        Of each `Lookout`: what is there, as of now. A turn is fetched one cycle later at the earliest.
     ended, announced, last_turn, left : In
         Whether the segment's last beat has been announced, the number after it, the turn of its last weights, and how
         many there are in that turn, less 1.
@@ -63,13 +62,11 @@ class Join(wiring.Component):
     def __init__(self, config: Config):
         self._config = config
         super().__init__({
-            "running": In(1),
             "stop": In(1),
             "wanted": Out(place_layout(config)),
-            "following": Out(place_layout(config), init={"number": config.ring == 1, "turn": config.ring > 1}),
             "advance": Out(1),
             "parts": In(part_layout(config)).array(config.rings),
-            "there": In(config.rings),
+            "ahead": In(ahead_layout()).array(-(-config.rings // LOOKOUT_RINGS)),
             "ended": In(1),
             "announced": In(part_numbers(config)),
             "last_turn": In(range(config.ring)),
@@ -93,24 +90,24 @@ class Join(wiring.Component):
         config = self._config
         head = Signal(_head_layout(config), reset_less=True)
         holds = Signal()  # there is a head
-        free = Signal()  # the next can become the head
+        there = Signal()  # the parts that come next are there, and there is room for their request
+        free = Signal()  # they can become the head
         move = Signal()  # the head goes on
-        passed = self._check(m, holds & head.held)
         output = (~self.beats.valid | self.beats.ready) if config.output is OutputMode.DENSE else 1
         m.d.comb += [
-            move.eq(holds & self.room & (passed | ~head.held) & output),
-            free.eq(self.running & (~holds | move)),
-            self.advance.eq(free & self.there.all()),
+            move.eq(holds & ~head.held & output),
+            free.eq(~holds | (~head.held & output)),
+            self.advance.eq(free & there),
         ]
-        with m.If(free):
-            m.d.sync += holds.eq(self.there.all())
-        with m.Elif(move):
-            m.d.sync += holds.eq(0)
-        with m.If(self.stop):
-            m.d.sync += holds.eq(0)
+        m.d.sync += [
+            there.eq(self.room & Mux(self.advance, Cat(ahead.two for ahead in self.ahead).all(),
+                                     Cat(ahead.one for ahead in self.ahead).all())),
+            holds.eq(Mux(free, there, 1) & ~self.stop),
+        ]
         self._count(m)
         keep = Signal(config.transfer_weights, reset_less=True)  # known long before the last transfer of a segment
         m.d.sync += keep.eq(Cat(self.left >= j if j else 1 for j in range(config.transfer_weights)))
+        m.d.sync += head.held.eq(head.held & ~self._check(m, holds & head.held))
         with m.If(free):
             self._fetch(m, head)
         if config.output is OutputMode.DENSE:
@@ -120,29 +117,28 @@ class Join(wiring.Component):
         return m
 
     def _count(self, m):
-        """Which parts are wanted: turn by turn, beat by beat; and which after them."""
-        config = self._config
-        after = Signal(place_layout(config))
-        final_turn = self.following.turn == config.ring - 1
-        m.d.comb += [
-            after.turn.eq(Mux(final_turn, 0, self.following.turn + 1)),
-            after.number.eq(self.following.number + final_turn),
-        ]
+        """Which parts are wanted: turn by turn, beat by beat."""
+        final_turn = self.wanted.turn == self._config.ring - 1
         with m.If(self.advance):
-            m.d.sync += [self.wanted.eq(self.following), self.following.eq(after)]
+            m.d.sync += [
+                self.wanted.turn.eq(Mux(final_turn, 0, self.wanted.turn + 1)),
+                self.wanted.number.eq(self.wanted.number + final_turn),
+            ]
 
     def _fetch(self, m, head):
-        """The parts wanted become the head, with what is to be known of their beat."""
-        final = self.ended & ((self.wanted.number + 1)[:len(self.wanted.number)] == self.announced)
+        """The parts wanted become the head, with what is to be known of their beat: known long before, so that it may
+        go through registers."""
+        beat = Signal(data.StructLayout({"known": 1, "number": part_numbers(self._config)}), reset_less=True)
+        m.d.sync += [beat.known.eq(self.ended), beat.number.eq(self.announced - 1)]
+        final = beat.known & (self.wanted.number == beat.number)  # their beat is the segment's last
         last = final & (self.wanted.turn == self.last_turn)
-        asks = Cat(part.asked != 0 for part in self.parts).any()
         m.d.sync += [
             head.turn.eq(self.wanted.turn),
             head.shown.eq(~final | (self.wanted.turn <= self.last_turn)),
             head.last.eq(last),
             head.held.eq(last & self.last_of_span),
             head.end.eq(final & (self.wanted.turn == self._config.ring - 1)),
-            head.asks.eq(asks & ~(final & self.last_of_span)),
+            head.silent.eq(final & self.last_of_span),
         ]
         for ring, part in enumerate(self.parts):
             m.d.sync += head.parts[ring].eq(part)
@@ -168,18 +164,19 @@ class Join(wiring.Component):
         """The words that the parts' tokens ask for, through registers. The last beat of a span asks for none."""
         per_ring = self._config.words_per_beat
         request = Signal(request_layout(self._config), reset_less=True)
-        m.d.sync += [request.turn.eq(head.turn), self.requests.valid.eq(move & head.asks)]
+        asks = Cat(part.asked != 0 for part in head.parts).any()
+        m.d.sync += [request.turn.eq(head.turn), self.requests.valid.eq(move & ~head.silent & asks)]
         for ring, part in enumerate(head.parts):
             for k in range(per_ring):
                 m.d.sync += request.mask[ring * per_ring + k].eq(part.asked > k)
         m.d.comb += self.requests.payload.eq(request)
 
     def _check(self, m, held):
-        """Sample what there is to check when the span has come to rest; the verdict holds from the next cycle on."""
+        """Sample what there is to check when the span has come to rest; a cycle later returns whether all is right."""
         settled = Signal()
         found = Signal(data.StructLayout({"used": 1, "fits": 1, "at_zero": 1}))
         m.d.sync += [
-            settled.eq(self.running & held & self.resting & self.idle),
+            settled.eq(held & self.resting & self.idle),
             found.used.eq(self.used),
             found.fits.eq(self.fits),
             found.at_zero.eq(self.at_zero),
@@ -191,6 +188,4 @@ class Join(wiring.Component):
                 m.d.comb += self.rejected.eq(ErrorCode.WORDS_CRC)
             with m.Elif(~found.at_zero):
                 m.d.comb += self.rejected.eq(ErrorCode.END_STATE)
-        passed = Signal()
-        m.d.sync += passed.eq(settled & found.used & found.fits & found.at_zero)
-        return passed
+        return settled & found.used & found.fits & found.at_zero

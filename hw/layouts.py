@@ -5,10 +5,10 @@ from amaranth.lib import data, stream
 
 from golden.config import Config, OutputMode
 
-__all__ = ["announcement_layout", "beat_layout", "entry_layout", "held_layout", "lane_layout", "lookup_layout", "nibble_stream",
-           "order_layout", "part_layout", "part_numbers", "place_layout", "record_layout", "record_write_layout",
-           "request_layout", "segment_numbers", "sparse_layout", "table_numbers", "table_write_layout",
-           "token_layout", "transfer_layout", "word_layout"]
+__all__ = ["ahead_layout", "announcement_layout", "beat_layout", "entry_layout", "held_layout", "lane_layout",
+           "lookup_layout", "nibble_stream", "order_layout", "part_layout", "part_numbers", "place_layout", "record_layout",
+           "record_write_layout", "request_layout", "segment_numbers", "sparse_layout", "table_numbers",
+           "table_write_layout", "token_layout", "transfer_layout", "word_layout"]
 
 
 def table_numbers(config: Config) -> range:
@@ -145,9 +145,14 @@ def place_layout(config: Config):
     return data.StructLayout({"number": part_numbers(config), "turn": range(config.ring)})
 
 
+def ahead_layout():
+    """Turns whose parts are there and have not been fetched: ``one`` of them at least, ``two`` at least."""
+    return data.StructLayout({"one": 1, "two": 1})
+
+
 def request_layout(config: Config):
     """Words asked for by the lanes of turn ``turn``: of each ring Q bits, ones first."""
-    return data.StructLayout({"turn": range(config.ring), "mask": config.rings * config.words_per_beat})
+    return data.StructLayout({"turn": range(config.ring), "mask": config.request_words})
 
 
 def beat_layout(config: Config):
@@ -171,8 +176,14 @@ def sparse_layout(config: Config):
 
 
 def order_layout(config: Config):
-    """For whom a word is: one bit of ``ring``, the turn, and whether it is the lane's first of the span."""
-    return data.StructLayout({"ring": config.rings, "turn": range(config.ring), "first": 1})
+    """For whom the next words are: some bits of a request's mask, which ones (one bit of ``group``), the turn, and
+    whether the word is the lane's first of the span."""
+    return data.StructLayout({
+        "group": -(-config.request_words // config.order_words),
+        "mask": config.order_words,
+        "turn": range(config.ring),
+        "first": 1,
+    })
 
 
 def record_layout(config: Config):

@@ -18,7 +18,7 @@ def _address(place):
 class PartQueue(wiring.Component):
     """A small memory of D parts for each lane, written in any order of lanes, read in the order of the weights.
 
-    A part that is written can be read in the next cycle, and is known to be there a cycle later. It is known by the
+    A part that is written can be read in the next cycle. That it is there is known by the
     parity of its lap, the round through the D places of its lane. Therefore after a reset the laps must be swept once,
     which takes C D cycles; then they go on from span to span. Nothing here knows how full the queue is: no lane
     completes a part that has no place.
@@ -29,14 +29,10 @@ class PartQueue(wiring.Component):
         Part ``number`` of the lane of turn ``turn`` is complete.
     sweep, place : In(1), In
         Clear a place.
-    read, following : In(`place_layout`)
-        Which part to show, and the one after it.
-    advance : In(1)
-        The one after it is to be shown from the next cycle on.
-    shown : Out(`part_layout`)
-        That part.
-    there : Out(1)
-        Whether it was there a cycle ago.
+    read, shown : In(`place_layout`), Out(`part_layout`)
+        Which part to show, and that part.
+    look, there : In(`place_layout`), Out(1)
+        Of which part to tell whether it is there, and whether it is.
     """
 
     def __init__(self, config: Config):
@@ -49,9 +45,8 @@ class PartQueue(wiring.Component):
             "sweep": In(1),
             "place": In(range(config.ring * config.parts_ahead)),
             "read": In(place_layout(config)),
-            "following": In(place_layout(config)),
-            "advance": In(1),
             "shown": Out(part_layout(config)),
+            "look": In(place_layout(config)),
             "there": Out(1),
         })
 
@@ -68,19 +63,18 @@ class PartQueue(wiring.Component):
             read.addr.eq(_address(self.read)),
             self.shown.eq(read.data),
         ]
-        now, then = self._there(m, "now", self.read), self._there(m, "then", self.following)
-        m.d.sync += self.there.eq(Mux(self.advance, then, now))
+        self._look(m)
         return m
 
-    def _there(self, m, name, place):
-        """Whether the parts of a place are there, by a memory of laps of its own: Yosys would make one of two."""
-        m.submodules[name] = laps = memory.Memory(
+    def _look(self, m):
+        """Whether a part is there, by the memory of laps."""
+        m.submodules.laps = laps = memory.Memory(
             shape=1, depth=self._config.ring * self._config.parts_ahead, init=[])
         write, read = laps.write_port(), laps.read_port(domain="comb")
         m.d.comb += [
             write.en.eq(self.write | self.sweep),
             write.addr.eq(Mux(self.sweep, self.place, Cat(self.number[:-1], self.turn))),
             write.data.eq(~(self.sweep | self.number[-1])),
-            read.addr.eq(_address(place)),
+            read.addr.eq(_address(self.look)),
+            self.there.eq(read.data != self.look.number[-1]),
         ]
-        return read.data != place.number[-1]

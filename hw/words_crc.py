@@ -1,6 +1,6 @@
 """The CRC-32 of the words of a span, a word per cycle, with a loop that is short enough for the fastest clock."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.crc import Algorithm
 from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
@@ -11,6 +11,7 @@ from golden.config import Config
 __all__ = ["WordsCrc"]
 
 BITS = 32
+POLYNOMIAL = 0xEDB88320  #: that of CRC-32, lowest power first
 
 
 def _columns(word_bits: int) -> list[int]:
@@ -20,8 +21,17 @@ def _columns(word_bits: int) -> list[int]:
     return [linear.compute([1 << bit]) for bit in range(word_bits)]
 
 
+def _start(word_bits: int) -> int:
+    """The register that becomes that of the standard, all ones, when it is gone through."""
+    register = (1 << BITS) - 1
+    for _ in range(min(word_bits, BITS)):
+        odd = register >> BITS - 1
+        register = (register ^ odd * POLYNOMIAL) << 1 | odd
+    return register << max(word_bits - BITS, 0)
+
+
 class WordsCrc(wiring.Component):
-    """Takes a word in one cycle and goes through it in the next, while the next word comes.
+    """Takes a word, and goes through it when the next one comes, or the end.
 
     So a bit of the register hangs on the bits of the register and one bit of the word, not on both of them through the
     whole polynomial, as in `amaranth.lib.crc`, whose values these are.
@@ -32,29 +42,33 @@ class WordsCrc(wiring.Component):
         Begin anew.
     valid, data : In(1), In(W)
         A word, first byte lowest.
+    end : In(1)
+        There are no more words, and ``data`` is 0.
     crc : Out(32)
-        The CRC-32 of all words before, if none came in the last cycle.
+        The CRC-32 of all words, from the cycle after that of the ``end`` on.
     """
 
     def __init__(self, config: Config):
         self._word_bits = config.word_bits
-        super().__init__({"start": In(1), "valid": In(1), "data": In(config.word_bits), "crc": Out(BITS)})
+        super().__init__({"start": In(1), "valid": In(1), "data": In(config.word_bits), "end": In(1),
+                          "crc": Out(BITS)})
 
     def elaborate(self, platform):
         m = Module()
         bits = self._word_bits
         columns = _columns(bits)
-        register = Signal(max(bits, BITS), init=(1 << BITS) - 1)  # with the word that has come last
-        pending = Signal()  # there is such a word
-        for place in range(len(register)):
-            gone_through = register[place + bits] if place + bits < len(register) else 0
-            for bit, column in enumerate(columns):
-                if place < BITS and column >> place & 1:
-                    gone_through ^= register[bit]
-            word = self.data[place] & self.valid if place < bits else 0
-            m.d.sync += register[place].eq(Mux(pending, gone_through, register[place]) ^ word)
-        m.d.sync += pending.eq(self.valid)
+        register = Signal(max(bits, BITS), reset_less=True)  # with the word that has come last
+        pending = Signal()  # it has not been gone through
+        with m.If(self.valid | (pending & self.end)):
+            for place in range(len(register)):
+                gone_through = register[place + bits] if place + bits < len(register) else 0
+                for bit, column in enumerate(columns):
+                    if place < BITS and column >> place & 1:
+                        gone_through ^= register[bit]
+                m.d.sync += register[place].eq(gone_through ^ (self.data[place] if place < bits else 0))
         with m.If(self.start):
-            m.d.sync += [register.eq(register.init), pending.eq(0)]
+            m.d.sync += [register.eq(_start(bits)), pending.eq(1)]
+        with m.Elif(self.end):
+            m.d.sync += pending.eq(0)
         m.d.comb += self.crc.eq(~register[:BITS])
         return m
