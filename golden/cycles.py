@@ -241,8 +241,9 @@ class _LaneAlone:
         self.chunks = config.word_bits // config.chunk_bits  # in a word
         self.index = 0  # of the chunk at hand in its word
         self.pointer = config.table_log
-        self.waiting = config.preload * self.chunks - 2  # chunks that are in neither of the two registers
-        self.more = True  # whether the next chunk is in its register
+        self.passed = False  # whether the first of the three registers has been read
+        self.waiting = max(config.preload * self.chunks - 3, 0)  # chunks that are not in the registers
+        self.second, self.third = True, config.preload * self.chunks > 2  # whether the other two hold a chunk
         # Look-up.
         self.allowed = False
         self.held = deque()  # up to two tokens: [weights, whether a word was used up, whether it is a rest]
@@ -275,19 +276,29 @@ class _LaneAlone:
     def _look_up(self):
         """The reservoir and the loop; returns the token that is looked up, in a list, or none."""
         size = self.config.chunk_bits
-        enough = self.more or self.pointer + self.config.token_bits < size
+        more = self.third if self.passed else self.second
+        enough = more or self.pointer + self.config.token_bits < size
         self.starved = self.allowed and not enough
-        pushed, crosses = [], False
+        self._refill()
+        pushed, self.passed = [], False
         if self.allowed and enough:
             length, bits = next(self.tokens)
-            crosses, self.pointer = divmod(self.pointer + bits, size)
-            used = crosses and self.index == self.chunks - 1
-            self.index = (self.index + crosses) % self.chunks
+            self.passed, self.pointer = divmod(self.pointer + bits, size)
+            used = self.passed and self.index == self.chunks - 1
+            self.index = (self.index + self.passed) % self.chunks
             pushed = [[length, used, False]]
-        if crosses or not self.more:
-            self.more = self.waiting > 0
-            self.waiting -= self.more
         return pushed
+
+    def _refill(self):
+        """The chunks move up."""
+        moves = self.passed or not self.second
+        if moves:
+            self.second = self.third or self.waiting > 0
+        if moves == self.third:
+            self.third = self.waiting > 0
+            self.waiting -= self.third
+        elif moves:
+            self.waiting -= self.waiting > 0
 
     def _place(self, cycle):
         """What becomes of the oldest token; returns whether there is something to tell, and whether a part is

@@ -112,7 +112,7 @@ class Lane(wiring.Component):
             pair.push.eq(allowed & reservoir.enough),
             pair.token.run.eq(entry.run),
             pair.token.value.eq(weight),
-            pair.token.used.eq(reservoir.crossed),
+            pair.used.eq(reservoir.used),
         ]
         with m.If(self.starting | pair.push):
             m.d.sync += state.eq(Mux(self.starting, reservoir.window, entry.base | renormalization.bits))

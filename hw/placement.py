@@ -1,13 +1,13 @@
 """Where the tokens of a lane alone go: part by part, beat by beat."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Const, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.config import Config
 
 from .layouts import announcement_layout, held_layout, part_numbers, token_layout
-from .short import at_least, plus
+from .short import at_least, choice, plus
 
 __all__ = ["Placement"]
 
@@ -82,8 +82,7 @@ class Placement(wiring.Component):
         m.d.sync += self.resting.eq(self.announced.ended & (part == self.announced.parts))
         found = self._place(m, room)
         following = plus(m, part, 1)[:len(part)]
-        with m.If(found.complete):
-            m.d.sync += part.eq(following)
+        m.d.sync += part.eq(choice(found.complete, following, part))
         self._enter(m, part, following, found.complete, self._move(m, room, found))
         self._ask(m, found)
         m.d.comb += found.part.eq(part)
@@ -127,10 +126,10 @@ class Placement(wiring.Component):
         lacking = plus(m, room, self.announced.need)  # short of V, the last part needs no more
         whole = Signal()  # a part from its first weight on
         m.d.comb += whole.eq((found.complete & self._final) | (found.placed & found.long))
-        with m.If(found.placed | found.complete):
-            m.d.sync += room.eq(Mux(whole, vector - 1, left))
-        with m.If(self._entered):
-            m.d.sync += room.eq(lacking - vector if vector & (vector - 1) else lacking)
+        if vector > 1:
+            after = choice(whole, Const(vector - 1, len(room)), left)
+            entering = (lacking - vector if vector & (vector - 1) else lacking)[:len(room)]
+            m.d.sync += room.eq(choice(found.placed | found.complete, after, choice(self._entered, entering, room)))
         return ~at_least(m, lacking, vector)
 
     def _less(self, m, room, run, reaches):
@@ -138,7 +137,7 @@ class Placement(wiring.Component):
         vector = self._config.vector
         if vector & (vector - 1) == 0:
             return plus(m, room, ~run)[:len(room)]
-        return room - run - 1 + Mux(reaches, vector, 0)
+        return (room - run - 1 + Mux(reaches, vector, 0))[:len(room)]
 
     def _enter(self, m, part, following, complete, spent):
         """Which part is at hand in the next cycle, and what can be done with it."""
@@ -175,7 +174,7 @@ class Placement(wiring.Component):
         """The words that the tokens of a part ask for."""
         asked = Signal(range(self._config.words_per_beat + 1))
         m.d.comb += found.asked.eq(asked + (found.taken & self.head.used))
-        m.d.sync += asked.eq(Mux(found.complete, 0, found.asked))
+        m.d.sync += asked.eq(found.asked & ~found.complete.replicate(len(asked)))
 
     def _tell(self, m, found):
         """The place of the token, from registers."""
@@ -183,12 +182,13 @@ class Placement(wiring.Component):
         was = Signal.like(found, reset_less=True)
         token = Signal.like(self.token, reset_less=True)
         position = Signal(range(-vector, vector + config.max_run))
-        here, over = Signal(), Signal()
+        here, kept, cut = Signal(), Signal(), Signal()
         m.d.sync += was.eq(found)
         m.d.comb += [
             position.eq(was.need - was.room + was.head.run),
             here.eq(was.placed & (~was.reaches | was.exact)),
-            over.eq(was.placed & was.reaches & ~was.exact & ~was.final),
+            kept.eq(Mux(was.complete, was.placed & was.reaches & ~was.exact & ~was.final & ~was.long, here)),
+            cut.eq(was.reaches & ~was.exact & was.final),
         ]
         place = position[:(vector - 1).bit_length()] if vector & (vector - 1) == 0 else (
             Mux(position >= vector, position - vector, position))
@@ -196,14 +196,14 @@ class Placement(wiring.Component):
         m.d.sync += [
             token.turn.eq(0),
             token.place.eq(1 << place.as_unsigned() if vector > 1 else 1),
-            token.here.eq(Mux(here, value, 0)),
-            token.kept.eq(Mux(Mux(was.complete, over & ~was.long, here), value, 0)),
+            token.here.eq(value & here.replicate(len(value))),
+            token.kept.eq(value & kept.replicate(len(value))),
             token.complete.eq(was.complete),
             token.part.eq(was.part),
             token.asked.eq(was.asked),
             token.taken.eq(was.taken),
             token.run.eq(was.head.run),
-            token.value.eq(Mux(was.reaches & ~was.exact & was.final, 0, value)),
+            token.value.eq(value & ~cut.replicate(len(value))),
             token.over.eq(was.complete & was.final),
         ]
         m.d.comb += self.token.eq(token)

@@ -1,13 +1,13 @@
 """The bit reservoir of a lane that is alone in its ring: words in, a window of bits out."""
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.config import Config
 
 from .layouts import word_layout
-from .short import plus
+from .short import at_least, plus
 
 __all__ = ["Reservoir"]
 
@@ -15,9 +15,10 @@ __all__ = ["Reservoir"]
 class Reservoir(wiring.Component):
     """Holds up to P words of a lane and shows the next R + s bits, whatever the word boundaries.
 
-    Words wait in a small memory and leave it in chunks of K bits (``Config.chunk_bits``), of which two are in
-    registers: the one at hand and the next. Thus the window is a choice between K places, and a token of up to K bits
-    moves on by one chunk at most. Throughput: one token per cycle. A word can be read from two cycles after it came.
+    Words wait in a small memory and leave it in chunks of K bits (``Config.chunk_bits``), of which three are in
+    registers. Thus the window is a choice between K places, and a token of up to K bits moves on by one chunk at most:
+    the chunks move a cycle after that, while the window is already taken from the next two. Throughput: one token per
+    cycle. A word can be read from two cycles after it came.
 
     There is enough to read if the next chunk has come, or if the window ends before the last bit of the chunk at hand;
     so what is read never uses up all that has come, and the chunk at hand is always there (`docs/architecture.md`
@@ -35,8 +36,8 @@ class Reservoir(wiring.Component):
         The next bits, the first one lowest.
     enough : Out(1)
         Whether all of the window has come.
-    crossed : Out(1)
-        If the bits are read, a word is used up with them.
+    used : Out(1)
+        A word was used up with the bits that were read a cycle ago.
     """
 
     def __init__(self, config: Config):
@@ -49,39 +50,54 @@ class Reservoir(wiring.Component):
             "take": In(range(config.token_bits + 1)),
             "window": Out(config.token_bits),
             "enough": Out(1),
-            "crossed": Out(1),
+            "used": Out(1),
         })
 
     def elaborate(self, platform):
         m = Module()
         config, size = self._config, self._config.chunk_bits
-        at_hand, following = Signal(size, reset_less=True), Signal(size, reset_less=True)
-        there, more = Signal(), Signal()  # whether these chunks have come
-        pointer = Signal(range(size))  # bits of the chunk at hand that have been read
-        moved = plus(m, pointer, self.take)[:size.bit_length()]  # K at most is taken
-        crosses, refill = Signal(), Signal()
+        bits = size.bit_length() - 1
+        self._more = Signal()  # whether the chunk after that at hand has come
+        pointer = Signal(bits + 1)  # bits read since the first one of the chunk at hand
+        at_hand, following = self._chunks(m, pointer[-1])
+        place = pointer[:-1]  # where the window begins, in the chunk at hand or in the one that takes its place
+        below = ~at_least(m, place, size - config.token_bits)  # the window ends before the chunk's last bit
         m.d.comb += [
-            self.window.eq(Cat(at_hand, following) >> pointer),
-            self.enough.eq(there & (more | (pointer < size - config.token_bits))),
-            crosses.eq(moved[-1] & self.allowed & self.enough),
-            refill.eq(crosses | ~there | ~more),
+            self.window.eq(Cat(at_hand, following) >> place),
+            self.enough.eq(self._more | below),
         ]
-        with m.If(self.allowed & self.enough):
-            m.d.sync += pointer.eq(moved)
+        moved = plus(m, place, self.take)[:bits + 1]  # K at most is taken
+        m.d.sync += pointer.eq(Mux(self.allowed & self.enough, moved, place))
         with m.If(self.starting):
             m.d.sync += pointer.eq(config.table_log)
-        with m.If(crosses | ~there):
-            m.d.sync += at_hand.eq(following)
-        chunk, waiting = self._memory(m, refill)
-        with m.If(refill):
-            m.d.sync += [following.eq(chunk), more.eq(waiting)]
-        m.d.sync += there.eq(there | more)
         with m.If(self.clear):
-            m.d.sync += [there.eq(0), more.eq(0), pointer.eq(0)]
-        self._count(m, moved[-1], crosses)
+            m.d.sync += pointer.eq(0)
         return m
 
-    def _memory(self, m, refill):
+    def _chunks(self, m, passed):
+        """Three chunks in registers; ``passed``: the first has been read. Returns that at hand and the next one."""
+        size = self._config.chunk_bits
+        chunks = [Signal(size, name=f"chunk_{i}", reset_less=True) for i in range(3)]
+        there = Signal(3)  # which of them have come
+        moves, refill = Signal(), Signal()  # the second chunk takes what follows; the third one does, or gives it away
+        chunk, waiting = self._memory(m, moves | ~there[2])
+        m.d.comb += [
+            moves.eq(passed | ~there[:2].all()),
+            refill.eq(moves == there[2]),
+            self._more.eq(Mux(passed, there[2], there[1])),
+        ]
+        with m.If(passed | ~there[0]):
+            m.d.sync += [chunks[0].eq(chunks[1]), there[0].eq(there[1])]
+        with m.If(moves):
+            m.d.sync += [chunks[1].eq(Mux(there[2], chunks[2], chunk)), there[1].eq(there[2] | waiting)]
+        with m.If(refill):
+            m.d.sync += [chunks[2].eq(chunk), there[2].eq(waiting)]
+        with m.If(self.clear):
+            m.d.sync += there.eq(0)
+        self._count(m, passed)
+        return Mux(passed, chunks[1], chunks[0]), Mux(passed, chunks[2], chunks[1])
+
+    def _memory(self, m, taken):
         """The words that wait: the first chunk of them, and whether there is one."""
         config = self._config
         chunks = config.word_bits // config.chunk_bits
@@ -101,20 +117,20 @@ class Reservoir(wiring.Component):
         ]
         with m.If(self.words.enable):
             m.d.sync += last.eq(last + 1)
-        with m.If(refill):
-            m.d.sync += [index.eq(plus(m, index, waiting)), first.eq(plus(m, first, waiting & (index == chunks - 1)))]
+        with m.If(taken & waiting):
+            m.d.sync += [index.eq(index + 1), first.eq(plus(m, first, index == chunks - 1))]
         with m.If(self.clear):
             m.d.sync += [first.eq(0), last.eq(0), index.eq(0)]
         return read.data.word_select(index, config.chunk_bits), waiting
 
-    def _count(self, m, boundary, crosses):
+    def _count(self, m, passed):
         """Which chunk of its word is at hand: with the last one a word is used up."""
         chunks = self._config.word_bits // self._config.chunk_bits
         last = Signal(init=chunks == 1)
-        m.d.comb += self.crossed.eq(boundary & last)
+        m.d.comb += self.used.eq(passed & last)
         if chunks > 1:
             index = Signal(range(chunks))
-            with m.If(crosses):
+            with m.If(passed):
                 m.d.sync += [index.eq(index + 1), last.eq(index == chunks - 2)]
             with m.If(self.clear):
                 m.d.sync += [index.eq(0), last.eq(0)]

@@ -3,7 +3,7 @@ takes longer to enter and to leave than words of a few bits take without."""
 
 from amaranth.hdl import Cat, Signal
 
-__all__ = ["at_least", "plus"]
+__all__ = ["at_least", "choice", "plus"]
 
 
 def plus(m, a, b, carry=0):
@@ -40,6 +40,13 @@ def at_least(m, a, b):
     width = max(len(_bits(a)), len(_bits(b)))
     return plus(m, a, [1 - bit if isinstance(bit, int) else ~bit for bit in _bits(b)]
                 + [1] * (width - len(_bits(b))), 1)[-1]
+
+
+def choice(condition, value, other):
+    """One of two values of the same width, as gates: a register that is chosen from itself then gets no clock enable,
+    to which a late condition would have a long way."""
+    condition = condition.replicate(len(value))
+    return (value & condition) | (other & ~condition)
 
 
 def _bits(value):

@@ -10,6 +10,8 @@ from .layouts import held_layout
 
 __all__ = ["TokenPair"]
 
+NAMES = ("run", "value", "again")  #: what a token brings along
+
 
 class TokenPair(wiring.Component):
     """Holds up to two tokens, so that a look-up need not wait to see what becomes of the token before it.
@@ -20,6 +22,8 @@ class TokenPair(wiring.Component):
     -------
     push, token : In(1), In(`held_layout`)
         A token that has been looked up.
+    used : In(1)
+        A word was used up with the token that was pushed a cycle ago.
     pop : In(1)
         The head is used up.
     shorten, rest : In(1), In(range(M))
@@ -37,6 +41,7 @@ class TokenPair(wiring.Component):
         super().__init__({
             "push": In(1),
             "token": In(held_layout(config)),
+            "used": In(1),
             "pop": In(1),
             "shorten": In(1),
             "rest": In(range(config.max_run)),
@@ -53,14 +58,20 @@ class TokenPair(wiring.Component):
         stays = Signal()
         m.d.comb += [
             self.head.eq(head),
+            self.head.used.eq(head.used | (self.used & ~self.second)),
             stays.eq(self.there & ~self.pop),
             self.next_second.eq(stays & (self.second | self.push)),
         ]
-        m.d.sync += [self.there.eq(stays | self.second | self.push), self.second.eq(self.next_second)]
+        m.d.sync += [
+            self.there.eq(stays | self.second | self.push),
+            self.second.eq(self.next_second),
+            other.used.eq((other.used | self.used) & self.second),
+            head.used.eq(Mux(stays, self.head.used, (other.used | self.used) & self.second)),
+        ]
         with m.If(~stays):
-            m.d.sync += head.eq(Mux(self.second, other, self.token))
+            m.d.sync += [head[name].eq(Mux(self.second, other[name], self.token[name])) for name in NAMES]
         with m.If(~self.second):
-            m.d.sync += other.eq(self.token)
+            m.d.sync += [other[name].eq(self.token[name]) for name in NAMES]
         if self._config.max_run > self._config.vector:
             with m.If(self.shorten):
                 m.d.sync += [head.run.eq(self.rest), head.again.eq(1)]
