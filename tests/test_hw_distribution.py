@@ -10,7 +10,6 @@ from golden.config import REQUEST_QUEUE, Config
 from hw.distribution import WordDistribution
 from tests.support import feeder, run_bench
 
-
 WAY = 3  # cycles from the room for a request to the request, by way of fetch and head
 
 

@@ -147,7 +147,6 @@ class Bench:
 
 async def play(bench, segments):
     """All segments; a segment is gone on with after the end of the one before, a span after a pause."""
-    ctx, dut = bench.ctx, bench.dut
     for number, segment in enumerate(segments):
         for _ in range(1500):
             if len(bench.segment_ends) > number:
