@@ -161,10 +161,14 @@ class WordDistribution(wiring.Component):
         m.d.sync += last_lane.eq(ring[-1] & (turn == config.ring - 1) & ~self.begin)
         with m.If(self.begin):
             m.d.sync += [ring.eq(1), turn.eq(0), count.eq(0), last_word.eq(0), filling.eq(1)]
-        with m.Elif(filling & free):
+        with m.Elif(free):
             m.d.sync += [count.eq(count + 1), last_word.eq(count == config.preload - 2)]
             with m.If(last_word):
-                m.d.sync += [count.eq(0), ring.eq(Mux(last_lane, 0, ring.rotate_left(1))), filling.eq(~last_lane)]
+                m.d.sync += [
+                    count.eq(0),
+                    ring.eq(Mux(last_lane, 0, ring.rotate_left(1))),
+                    filling.eq(filling & ~last_lane),
+                ]
                 with m.If(ring[-1]):
                     m.d.sync += turn.eq(turn + 1)
         order = Signal(order_layout(config))
