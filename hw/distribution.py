@@ -118,23 +118,23 @@ class WordDistribution(wiring.Component):
         return used
 
     def _hand_out(self, m, give, order):
-        """The register of the word, and for whom it is."""
+        """The register of the word, and of each ring whether it is for it, and the turn, which is read at once."""
         config = self._config
-        word = Signal(word_layout(config), reset_less=True)
+        word = Signal(config.word_bits, reset_less=True)
         chosen = lowest(order.mask)
         for ring, words in enumerate(self.words):
             enable = Signal(name=f"enable_{ring}")
+            turn = Signal(range(config.ring), name=f"turn_{ring}", reset_less=True)
+            first = Signal(name=f"first_{ring}", reset_less=True)
             places = range(ring * config.words_per_beat, (ring + 1) * config.words_per_beat)
             here = Cat(order.group[place // config.order_words] & chosen[place % config.order_words]
                        for place in places).any()
             m.d.sync += enable.eq(give & here)
-            m.d.comb += [words.eq(word), words.enable.eq(enable)]
-        m.d.sync += [
-            word.turn.eq(order.turn),
-            word.first.eq(order.first),
-            word.data.eq(self.source.payload & ~self.used.replicate(config.word_bits)),
-        ]
-        return word.data
+            with m.If(here):
+                m.d.sync += [turn.eq(order.turn), first.eq(order.first)]
+            m.d.comb += [words.enable.eq(enable), words.turn.eq(turn), words.first.eq(first), words.data.eq(word)]
+        m.d.sync += word.eq(self.source.payload & ~self.used.replicate(config.word_bits))
+        return word
 
     def _check(self, m, word, stored):
         """The CRC-32 of the words handed out that are ``stored``, from the register."""
@@ -161,10 +161,14 @@ class WordDistribution(wiring.Component):
         m.d.sync += last_lane.eq(ring[-1] & (turn == config.ring - 1) & ~self.begin)
         with m.If(self.begin):
             m.d.sync += [ring.eq(1), turn.eq(0), count.eq(0), last_word.eq(0), filling.eq(1)]
-        with m.Elif(filling & free):
+        with m.Elif(free):
             m.d.sync += [count.eq(count + 1), last_word.eq(count == config.preload - 2)]
             with m.If(last_word):
-                m.d.sync += [count.eq(0), ring.eq(Mux(last_lane, 0, ring.rotate_left(1))), filling.eq(~last_lane)]
+                m.d.sync += [
+                    count.eq(0),
+                    ring.eq(Mux(last_lane, 0, ring.rotate_left(1))),
+                    filling.eq(filling & ~last_lane),
+                ]
                 with m.If(ring[-1]):
                     m.d.sync += turn.eq(turn + 1)
         order = Signal(order_layout(config))

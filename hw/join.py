@@ -128,9 +128,16 @@ class Join(wiring.Component):
     def _fetch(self, m, head):
         """The parts wanted become the head, with what is to be known of their beat: known long before, so that it may
         go through registers."""
-        beat = Signal(data.StructLayout({"known": 1, "number": part_numbers(self._config)}), reset_less=True)
-        m.d.sync += [beat.known.eq(self.ended), beat.number.eq(self.announced - 1)]
-        final = beat.known & (self.wanted.number == beat.number)  # their beat is the segment's last
+        number = part_numbers(self._config)
+        beat = Signal(data.StructLayout({"known": 1, "number": number, "before": number}), reset_less=True)
+        final = Signal()  # their beat is the segment's last
+        step = self.advance & (self.wanted.turn == self._config.ring - 1)
+        m.d.sync += [
+            beat.known.eq(self.ended),
+            beat.number.eq(self.announced - 1),
+            beat.before.eq(self.announced - 2),
+            final.eq(beat.known & Mux(step, self.wanted.number == beat.before, self.wanted.number == beat.number)),
+        ]
         last = final & (self.wanted.turn == self.last_turn)
         m.d.sync += [
             head.turn.eq(self.wanted.turn),

@@ -67,14 +67,15 @@ class Requests(wiring.Component):
         slices = _slices(self._config)
         left = Signal(len(slices))  # the groups of the request that is being served which have not been ordered
         there = Signal()  # there are such groups
+        more_left = Signal()  # more than one
         request = Signal(request_layout(self._config), reset_less=True)
         many = Signal(len(slices), reset_less=True)  # the groups with more than one word
-        more_left = several(left)
         load = ~there | (self.take & ~more_left)
         oldest, some = self._queue(m, load)
         with m.If(~there | self.take):
             m.d.sync += [
                 there.eq(more_left | some),
+                more_left.eq(Mux(more_left, several(left & ~lowest(left)), several(oldest.groups) & some)),
                 left.eq(Mux(more_left, left & ~lowest(left), oldest.groups & some.replicate(len(left)))),
             ]
         with m.If(load):

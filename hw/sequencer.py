@@ -85,7 +85,7 @@ class SegmentSequencer(wiring.Component):
             announce.eq(active & room & (~last | ripe[-1])),
             ahead.eq(beats.parts - self.retired),
         ]
-        m.d.sync += ripe.eq(Mux(active & last, Cat(1, ripe), 0))
+        m.d.sync += ripe.eq(Cat(1, ripe[0]) & (active & last).replicate(2))  # 0 at ``load``: nothing is active
         most = config.beats_ahead
         m.d.sync += room.eq((ahead != most) & ~(announce & (ahead == most - 1)))
         with m.If(announce):
@@ -101,7 +101,6 @@ class SegmentSequencer(wiring.Component):
             m.d.sync += [
                 active.eq(1),
                 beats.ended.eq(0),
-                ripe.eq(0),
                 rest.eq(self.record.weights),
                 last.eq(_below_beats(self.record.weights, 1, beat)),
                 next_last.eq(_below_beats(self.record.weights, 2, beat)),

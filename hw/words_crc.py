@@ -1,6 +1,6 @@
 """The CRC-32 of the words of a span, a word per cycle, with a loop that is short enough for the fastest clock."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.crc import Algorithm
 from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
@@ -61,11 +61,10 @@ class WordsCrc(wiring.Component):
         pending = Signal()  # it has not been gone through
         with m.If(self.valid | (pending & self.end)):
             for place in range(len(register)):
-                gone_through = register[place + bits] if place + bits < len(register) else 0
-                for bit, column in enumerate(columns):
-                    if place < BITS and column >> place & 1:
-                        gone_through ^= register[bit]
-                m.d.sync += register[place].eq(gone_through ^ (self.data[place] if place < bits else 0))
+                terms = [register[bit] for bit, column in enumerate(columns) if column >> place & 1]
+                terms += [register[place + bits]] if place + bits < len(register) else []
+                terms += [self.data[place]] if place < bits else []
+                m.d.sync += register[place].eq(Cat(terms).xor())
         with m.If(self.start):
             m.d.sync += [register.eq(_start(bits)), pending.eq(1)]
         with m.Elif(self.end):

@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from golden.config import Config
+from golden.config import LOOKOUT_RINGS, Config
 from golden.stream import Segment, spans_of
 from hw.errors import ErrorCode
 from hw.join import Join
@@ -59,7 +59,7 @@ class Bench:
         self.late, self.stall, self.pause = late, stall, pause
         self.place = 0  # of the parts wanted, counted over all turns
         self.segment = 0
-        self.arrived = set()
+        self.seen = [0] * len(dut.ahead)  # of each lookout: places that it has found, counted like ``place``
         self.announced = self.waiting = None
         self.room = False  # for requests
         self.rest = 0  # cycles for which the lanes have been at rest
@@ -86,45 +86,44 @@ class Bench:
             ctx.set(dut.last_turn, last_turn)
             ctx.set(dut.left, left)
         ctx.set(dut.last_of_span, of_span)
-        possible = self.place < end and (not self.plan.final[self.place] or self.announced > LEAD)
-        there = 0
-        for ring in range(config.rings):
+        most = min(end, beats * config.ring, self.place + 3)
+        for number, ahead in enumerate(dut.ahead):
+            seen = self.seen[number]
+            possible = seen < most and (not self.plan.final[seen] or self.announced > LEAD)
             if possible and self.random.random() >= self.late:
-                self.arrived.add(ring)
-            if ring in self.arrived:
-                there |= 1 << ring
-                ctx.set(dut.parts[ring], self.plan.parts[self.place][ring])
-        ctx.set(dut.there, there)
+                self.seen[number] = seen = seen + 1
+            ctx.set(ahead, {"one": seen > self.place, "two": seen > self.place + 1})
+            for ring in range(number * LOOKOUT_RINGS, min((number + 1) * LOOKOUT_RINGS, config.rings)):
+                if seen > self.place:
+                    ctx.set(dut.parts[ring], self.plan.parts[self.place][ring])
 
     async def cycle(self, weights):
         """One cycle, watched."""
         ctx, dut, config = self.ctx, self.dut, self.config
         self.offer(weights)
         ctx.set(dut.beats.ready, self.random.random() >= self.stall)
-        self.room, before = self.random.random() >= self.pause, self.room
+        self.room, before = self.random.random() >= self.pause, self.room  # now, and a cycle ago
         ctx.set(dut.room, self.room)
         last_turn = (weights - 1) % config.beat_weights // config.transfer_weights
         at_rest = self.place > self.end[0] - config.ring + last_turn  # of the lanes, only empty parts are left
         self.rest = self.rest + 1 if at_rest and self.random.random() > 0.3 or self.rest else 0
         ctx.set(dut.resting, self.rest > 0)
         ctx.set(dut.idle, self.rest > 3)
-        self._watch(before)
+        self._watch()
         advance = ctx.get(dut.advance)
+        assert not advance or before and min(self.seen) > self.place
         await ctx.tick()
-        if advance:
-            self.place += 1
-            self.arrived.clear()
+        self.place += advance
 
     def _expected(self, place):
         """A place as a record."""
         turn, number = place % self.config.ring, place // self.config.ring
         return {"number": number % (2 * self.config.parts_ahead), "turn": turn}
 
-    def _watch(self, room):
-        """What comes out in this cycle; ``room``: whether there was room for requests a cycle ago."""
+    def _watch(self):
+        """What comes out in this cycle."""
         ctx, dut = self.ctx, self.dut
         assert as_ints(ctx.get(dut.wanted)) == self._expected(self.place)
-        assert as_ints(ctx.get(dut.following)) == self._expected(self.place + 1)
         assert ctx.get(dut.rejected) is ErrorCode.NONE
         if ctx.get(dut.beats.valid):
             beat = ctx.get(dut.beats.payload)
@@ -137,7 +136,6 @@ class Bench:
         else:
             assert self.waiting is None, "a transfer on offer was withdrawn"
         if ctx.get(dut.requests.valid):
-            assert room
             request = ctx.get(dut.requests.payload)
             self.requests.append((request.turn, request.mask))
         if ctx.get(dut.segment_end):
@@ -149,8 +147,6 @@ class Bench:
 
 async def play(bench, segments):
     """All segments; a segment is gone on with after the end of the one before, a span after a pause."""
-    ctx, dut = bench.ctx, bench.dut
-    ctx.set(dut.running, 1)
     for number, segment in enumerate(segments):
         for _ in range(1500):
             if len(bench.segment_ends) > number:
@@ -158,10 +154,8 @@ async def play(bench, segments):
             await bench.cycle(segment.weights)
         assert len(bench.segment_ends) == number + 1, "the join does not come to an end"
         if bench.end[1]:
-            ctx.set(dut.running, 0)
             for _ in range(3):
                 await bench.cycle(segment.weights)
-            ctx.set(dut.running, 1)
         bench.segment, bench.announced, bench.rest = number + 1, 0, 0
     for _ in range(100):
         await bench.cycle(segments[-1].weights)
@@ -191,7 +185,6 @@ def test_spans(lanes, vector, ring, queue, late, stall, pause):
 
 async def to_the_end(ctx, dut, config):
     """One beat of a span, all its parts there: until it is only the check that is missing."""
-    ctx.set(dut.running, 1)
     ctx.set(dut.room, 1)
     ctx.set(dut.beats.ready, 1)
     ctx.set(dut.ended, 1)
@@ -200,12 +193,12 @@ async def to_the_end(ctx, dut, config):
     ctx.set(dut.left, config.transfer_weights - 1)
     ctx.set(dut.last_of_span, 1)
     await ctx.tick().repeat(LEAD)
-    ctx.set(dut.there, (1 << config.rings) - 1)
-    transfers = 0
+    transfers = fetched = 0
     for _ in range(12):
         transfers += ctx.get(dut.beats.valid)
-        if ctx.get(dut.wanted.number) == 1:
-            ctx.set(dut.there, 0)
+        for ahead in dut.ahead:
+            ctx.set(ahead, {"one": fetched < config.ring, "two": fetched + 1 < config.ring})
+        fetched += ctx.get(dut.advance)
         await ctx.tick()
     assert transfers == config.ring - 1, "all but the last"
 
@@ -249,7 +242,6 @@ def test_stop_drops_the_head():
     async def testbench(ctx):
         await to_the_end(ctx, dut, config)
         ctx.set(dut.stop, 1)
-        ctx.set(dut.running, 0)
         await ctx.tick().repeat(2)
         for port in (dut.used, dut.fits, dut.at_zero, dut.resting, dut.idle):
             ctx.set(port, 1)
@@ -260,13 +252,15 @@ def test_stop_drops_the_head():
     run_bench(dut, testbench)
 
 
-def test_nothing_is_taken_while_nothing_runs():
-    config = Config(lanes=2)
+@pytest.mark.parametrize("missing", ["parts", "room"])
+def test_nothing_is_taken_while_something_is_missing(missing):
+    config = Config(lanes=3)
     dut = Join(config)
 
     async def testbench(ctx):
-        ctx.set(dut.there, 3)
-        ctx.set(dut.room, 1)
+        ctx.set(dut.ahead[0], {"one": 1, "two": 1})
+        ctx.set(dut.ahead[1], {"one": missing != "parts", "two": missing != "parts"})
+        ctx.set(dut.room, missing != "room")
         for _ in range(5):
             await ctx.tick()
             assert ctx.get(dut.wanted.number) == 0 and not ctx.get(dut.advance) and not ctx.get(dut.beats.valid)

@@ -15,9 +15,7 @@ def random_part(random, config):
 
 
 async def sweep(ctx, dut, config):
-    """What follows a reset: part 0 is shown."""
-    ctx.set(dut.read, {"number": 0, "turn": 0})
-    ctx.set(dut.advance, 0)
+    """What follows a reset."""
     ctx.set(dut.sweep, 1)
     for place in range(config.ring * config.parts_ahead):
         ctx.set(dut.place, place)
@@ -32,7 +30,6 @@ class Bench:
         self.ctx, self.dut, self.config, self.random = ctx, dut, config, random
         self.written = [[] for _ in range(config.ring)]
         self.number = self.turn = 0  # of the part shown
-        self.there = False  # it was there a cycle ago
         self.full = 0  # cycles in which a lane had no place
 
     def write(self):
@@ -50,26 +47,21 @@ class Bench:
         ctx.set(dut.part, part)
         return lane, part
 
-    def following(self):
-        """The number and the turn after those of the part shown."""
-        turn = (self.turn + 1) % self.config.ring
-        return self.number + (turn == 0), turn
-
     async def cycle(self, eager):
-        """Write, look at the part shown, and go on to the next one if it was there; ``eager``: how often."""
+        """Write, look at the next part, and go on to the one after it if it is there; ``eager``: how often."""
         ctx, dut, laps = self.ctx, self.dut, 2 * self.config.parts_ahead
-        written, following = self.write(), self.following()
-        assert ctx.get(dut.there) == self.there, (self.number, self.turn)
-        advance = self.there and self.random.random() < eager
-        ctx.set(dut.read, {"number": self.number % laps, "turn": self.turn})
-        ctx.set(dut.following, {"number": following[0] % laps, "turn": following[1]})
-        ctx.set(dut.advance, advance)
-        if self.there:
+        written = self.write()
+        place = {"number": self.number % laps, "turn": self.turn}
+        ctx.set(dut.look, place)
+        ctx.set(dut.read, place)
+        there = len(self.written[self.turn]) > self.number
+        assert ctx.get(dut.there) == there, (self.number, self.turn)
+        if there:
             shown = ctx.get(dut.shown)
             assert {"weights": list(shown.weights), "asked": shown.asked} == self.written[self.turn][self.number]
-        if advance:
-            self.number, self.turn = following
-        self.there = len(self.written[self.turn]) > self.number
+        if there and self.random.random() < eager:
+            self.turn = (self.turn + 1) % self.config.ring
+            self.number += self.turn == 0
         await ctx.tick()
         if written is not None:
             self.written[written[0]].append(written[1])
@@ -118,11 +110,7 @@ def test_a_sweep_leaves_nothing():
         await sweep(ctx, dut, config)
         for lane in range(3):
             for number in range(4):
-                for advance in (0, 1):
-                    ctx.set(dut.advance, advance)
-                    ctx.set(dut.following if advance else dut.read, {"number": number, "turn": lane})
-                    ctx.set(dut.read if advance else dut.following, {"number": 4 + number, "turn": lane})
-                    await ctx.tick()
-                    assert not ctx.get(dut.there)
+                ctx.set(dut.look, {"number": number, "turn": lane})
+                assert not ctx.get(dut.there)
 
     run_bench(dut, testbench)
