@@ -245,7 +245,8 @@ class _LaneAlone:
         self.waiting = max(config.preload * self.chunks - 3, 0)  # chunks that are not in the registers
         self.second, self.third = True, config.preload * self.chunks > 2  # whether the other two hold a chunk
         # Look-up.
-        self.allowed = False
+        self.fresh = True  # the start state has yet to be read
+        self.looks_up = False  # in this cycle
         self.held = deque()  # up to two tokens: [weights, whether a word was used up, whether it is a rest]
         # Placement.
         self.room = config.vector
@@ -263,31 +264,32 @@ class _LaneAlone:
 
         ``running``: a token may be looked up in the next cycle. Returns whether a sparse output has something to tell.
         """
-        pushed = self._look_up()
+        pushed, enough = self._look_up()
         told, complete = self._place(cycle)
         self._enter(complete)
         self.held.extend(pushed)
         ahead = self.left - complete > self.ahead
         self._see(sequencer, oldest)
-        self.allowed = running and (
-            (ahead and len(self.held) < 2) or (self.open and not complete and not self.held))
+        wanted = running and ((ahead and len(self.held) < 2) or (self.open and not complete and not self.held))
+        self.looks_up = wanted and enough
+        self.starved = wanted and not enough
         return told
 
     def _look_up(self):
-        """The reservoir and the loop; returns the token that is looked up, in a list, or none."""
+        """The reservoir and the loop; returns the token that is looked up, in a list, or none, and whether there will
+        be enough for another in the next cycle."""
         size = self.config.chunk_bits
         more = self.third if self.passed else self.second
-        enough = more or self.pointer + self.config.token_bits < size
-        self.starved = self.allowed and not enough
+        enough = not self.looks_up and not self.fresh and (more or self.pointer + self.config.token_bits < size)
         self._refill()
-        pushed, self.passed = [], False
-        if self.allowed and enough:
+        pushed, self.passed, self.fresh = [], False, False
+        if self.looks_up:
             length, bits = next(self.tokens)
             self.passed, self.pointer = divmod(self.pointer + bits, size)
             used = self.passed and self.index == self.chunks - 1
             self.index = (self.index + self.passed) % self.chunks
             pushed = [[length, used, False]]
-        return pushed
+        return pushed, enough or self.third
 
     def _refill(self):
         """The chunks move up."""
@@ -477,6 +479,7 @@ class _Span:
         timing.causes[self._aside(cycle)] += 1
         if self.config.ring == 1:
             for ring, lane in enumerate(self.lanes):
+                lane.fresh = True
                 lane.step(cycle, self.sequencer, 0, starting and self.output.room(ring))
         self.sequencer.step(0, False)
 

@@ -118,10 +118,10 @@ class Control(wiring.Component):
         for words in self.header_words, self.span_words:
             m.d.comb += [words.payload.eq(transfer.data), words.valid.eq(full)]
         m.d.comb += [self.transfers.ready.eq((~full | used) & ~ended), self._cut.eq(wanted & ended & ~full)]
-        with m.If(self.transfers.valid & self.transfers.ready):
-            m.d.sync += [full.eq(1), ended.eq(self.transfers.payload.last)]
-        with m.Elif(used):
-            m.d.sync += full.eq(0)
+        m.d.sync += [
+            full.eq((full & ~used) | (self.transfers.valid & ~ended)),
+            ended.eq(ended | (self.transfers.valid & self.transfers.payload.last & (~full | used))),
+        ]
         with m.If(~full | used):
             m.d.sync += transfer.eq(self.transfers.payload)
 

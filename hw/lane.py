@@ -71,7 +71,6 @@ class Lane(wiring.Component):
         config = self._config
         m.submodules.pair = pair = TokenPair(config)
         m.submodules.placement = placement = Placement(config)
-        ahead, first = Signal(), Signal()  # a token may be looked up while one waits, or while none does
         m.d.comb += [
             placement.announced.eq(self.announced),
             placement.oldest.eq(self.oldest),
@@ -83,14 +82,13 @@ class Lane(wiring.Component):
             self.token.eq(placement.token),
             self.resting.eq(placement.resting),
         ]
-        m.d.sync += [
-            ahead.eq(self.running & placement.next_ahead & ~pair.next_second),
-            first.eq(self.running & placement.next_first & ~pair.second & ~pair.push),
-        ]
-        self._look_up(m, pair, ahead | first)
+        look_up = Signal()  # a token is looked up
+        reservoir = self._look_up(m, pair, look_up)
+        m.d.sync += look_up.eq(self.running & reservoir.next_enough & (
+            (placement.next_ahead & ~pair.next_second) | (placement.next_first & ~pair.second & ~look_up)))
         return m
 
-    def _look_up(self, m, pair, allowed):
+    def _look_up(self, m, pair, look_up):
         """State register, window and entry: the next state, and the token."""
         config, entry = self._config, self.entry
         state = Signal(config.table_log, reset_less=True)
@@ -104,16 +102,17 @@ class Lane(wiring.Component):
             reservoir.words.eq(self.words),
             reservoir.clear.eq(self.clear),
             reservoir.starting.eq(self.starting),
-            reservoir.allowed.eq(allowed),
+            reservoir.read.eq(look_up),
             reservoir.take.eq(renormalization.take),
             renormalization.window.eq(reservoir.window),
             renormalization.nbits.eq(entry.nbits),
             renormalization.raw_bits.eq(raw_bits),
-            pair.push.eq(allowed & reservoir.enough),
+            pair.push.eq(look_up),
             pair.token.run.eq(entry.run),
             pair.token.value.eq(weight),
             pair.used.eq(reservoir.used),
         ]
-        with m.If(self.starting | pair.push):
+        with m.If(self.starting | look_up):
             m.d.sync += state.eq(Mux(self.starting, reservoir.window, entry.base | renormalization.bits))
         m.d.sync += self.at_zero.eq(state == 0)
+        return reservoir

@@ -18,6 +18,7 @@ __all__ = ["cells_of", "count", "map_to", "place", "ports_of"]
 
 
 NETLIST = "netlist.json"
+MAPPING = "scratchpad -copy abc9.script.flow3 abc9.script"  #: ABC9 maps three times and keeps the best
 
 
 def _module(path, name):

@@ -20,9 +20,10 @@ class Reservoir(wiring.Component):
     the chunks move a cycle after that, while the window is already taken from the next two. Throughput: one token per
     cycle. A word can be read from two cycles after it came.
 
-    There is enough to read if the next chunk has come, or if the window ends before the last bit of the chunk at hand;
-    so what is read never uses up all that has come, and the chunk at hand is always there (`docs/architecture.md`
-    shows that this is enough).
+    Whether there is enough to read is told a cycle ahead: if a third chunk has come, whatever is read meanwhile; and if
+    nothing is read meanwhile, also if the next chunk has come, or if the window ends before the last bit of the chunk
+    at hand. So what is read never uses up all that has come, and the chunk at hand is always there
+    (`docs/architecture.md` shows that a lane need not wait for more).
 
     Members
     -------
@@ -30,12 +31,12 @@ class Reservoir(wiring.Component):
         The lane's next word. The distribution never sends more than there is room for.
     clear, starting : In(1)
         Forget all words, before the first one of a span comes; the start state is being read.
-    allowed, take : In(1), In(range(R + s + 1))
-        Read so many bits, if there is ``enough``.
+    read, take : In(1), In(range(R + s + 1))
+        Read so many bits.
     window : Out(R + s)
         The next bits, the first one lowest.
-    enough : Out(1)
-        Whether all of the window has come.
+    next_enough : Out(1)
+        Whether in the next cycle all of the window will have come.
     used : Out(1)
         A word was used up with the bits that were read a cycle ago.
     """
@@ -46,10 +47,10 @@ class Reservoir(wiring.Component):
             "words": In(word_layout(config)),
             "clear": In(1),
             "starting": In(1),
-            "allowed": In(1),
+            "read": In(1),
             "take": In(range(config.token_bits + 1)),
             "window": Out(config.token_bits),
-            "enough": Out(1),
+            "next_enough": Out(1),
             "used": Out(1),
         })
 
@@ -57,17 +58,18 @@ class Reservoir(wiring.Component):
         m = Module()
         config, size = self._config, self._config.chunk_bits
         bits = size.bit_length() - 1
-        self._more = Signal()  # whether the chunk after that at hand has come
+        self._more = Signal()  # the chunk after that at hand has come
+        self._plenty = Signal()  # in the next cycle there are three chunks
         pointer = Signal(bits + 1)  # bits read since the first one of the chunk at hand
         at_hand, following = self._chunks(m, pointer[-1])
         place = pointer[:-1]  # where the window begins, in the chunk at hand or in the one that takes its place
         below = ~at_least(m, place, size - config.token_bits)  # the window ends before the chunk's last bit
         m.d.comb += [
             self.window.eq(Cat(at_hand, following) >> place),
-            self.enough.eq(self._more | below),
+            self.next_enough.eq(self._plenty | ((self._more | below) & ~self.read & ~self.starting)),
         ]
         moved = plus(m, place, self.take)[:bits + 1]  # K at most is taken
-        m.d.sync += pointer.eq(Mux(self.allowed & self.enough, moved, place))
+        m.d.sync += pointer.eq(Mux(self.read, moved, place))
         with m.If(self.starting):
             m.d.sync += pointer.eq(config.table_log)
         with m.If(self.clear):
@@ -85,6 +87,7 @@ class Reservoir(wiring.Component):
             moves.eq(passed | ~there[:2].all()),
             refill.eq(moves == there[2]),
             self._more.eq(Mux(passed, there[2], there[1])),
+            self._plenty.eq(Mux(refill, waiting, there[2] & ~moves)),
         ]
         with m.If(passed | ~there[0]):
             m.d.sync += [chunks[0].eq(chunks[1]), there[0].eq(there[1])]
@@ -107,20 +110,24 @@ class Reservoir(wiring.Component):
         last = Signal(len(write.addr) + 1)  # numbers of words, with one bit more to tell all from none
         first = Signal.like(last)
         index = Signal(range(chunks))
-        waiting = Signal()
+        waiting = Signal()  # there is a word
+        final = Signal(init=chunks == 1)  # its last chunk is the next
+        second = plus(m, first, 1)[:len(first)]
         m.d.comb += [
             write.addr.eq(last),
             write.data.eq(self.words.data),
             write.en.eq(self.words.enable),
             read.addr.eq(first),
-            waiting.eq(first != last),
         ]
         with m.If(self.words.enable):
-            m.d.sync += last.eq(last + 1)
+            m.d.sync += last.eq(plus(m, last, 1))
+        m.d.sync += waiting.eq(self.words.enable | Mux(taken & waiting & final, second != last, first != last))
         with m.If(taken & waiting):
-            m.d.sync += [index.eq(index + 1), first.eq(plus(m, first, index == chunks - 1))]
+            m.d.sync += [index.eq(index + 1), final.eq((index == chunks - 2) | (chunks == 1))]
+            with m.If(final):
+                m.d.sync += first.eq(second)
         with m.If(self.clear):
-            m.d.sync += [first.eq(0), last.eq(0), index.eq(0)]
+            m.d.sync += [first.eq(0), last.eq(0), index.eq(0), final.eq(chunks == 1), waiting.eq(0)]
         return read.data.word_select(index, config.chunk_bits), waiting
 
     def _count(self, m, passed):
