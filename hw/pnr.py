@@ -18,7 +18,6 @@ __all__ = ["cells_of", "count", "map_to", "place", "ports_of"]
 
 
 NETLIST = "netlist.json"
-MAPPING = "scratchpad -copy abc9.script.flow3 abc9.script"  #: ABC9 maps three times and keeps the best
 
 
 def _module(path, name):
@@ -72,9 +71,7 @@ def map_to(target: Target, files, top: str, folder, limit: float | None = None) 
         If Yosys fails or takes too long.
     """
     reading = "; ".join(_read(file) for file in files)
-    import os
-    how = (f"{target.synth} -top {top} -run begin:map_luts; scratchpad -copy abc9.script.flow3 abc9.script; abc9 -W {os.environ['W']}; clean; {target.synth} -top {top} -run map_cells:" if 'W' in os.environ else f"{target.synth} -top {top}")
-    run_tool("yosys", "-q", "-p", f"{reading}; {how}; write_json {NETLIST}", folder=folder,
+    run_tool("yosys", "-q", "-p", f"{reading}; {target.synth} -top {top}; write_json {NETLIST}", folder=folder,
              limit=limit)
     return {name: cell["type"] for name, cell in _module(Path(folder, NETLIST), top)["cells"].items()}
 
