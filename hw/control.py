@@ -86,6 +86,8 @@ class Control(wiring.Component):
         self._count(m)
         phase = self._phases(m, ended, bad)
         self._input(m, ended, phase.drop | phase.failed)
+        with m.If(phase.fresh):
+            m.d.sync += ended.eq(0)
         m.d.comb += [self.loading.eq(phase.begin | phase.preload), self.starting.eq(phase.start),
                      self.running.eq(phase.run), self.fresh.eq(phase.fresh), self.stop.eq(bad)]
         with m.If(phase.header & self.header_words.valid):
@@ -161,8 +163,6 @@ class Control(wiring.Component):
             phase.fresh.eq(phase.drop & ended),
         ]
         m.d.comb += self._ready.eq(phase.ready)
-        with m.If(phase.fresh):
-            m.d.sync += ended.eq(0)
         with m.If(bad):
             m.d.sync += [phase.eq(0), phase.failed.eq(1)]
         return phase
