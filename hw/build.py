@@ -180,7 +180,7 @@ def _stream(args):
     memory = TableMemory(args.memory)
     options = plan_options(args)
     alone = (args.ring or default_ring(options.get("lanes", Config().lanes), memory)) == 1
-    stream, directory = encode_stream(_network(args), table_log_limit=MAX_TABLE_LOG[memory], spare=int(alone),
+    stream, directory = encode_stream(_network(args), table_log_limit=MAX_TABLE_LOG[memory], spare=2 * alone,
                                       progress=True, **options)
     return stream, pack(stream, directory)
 
