@@ -39,7 +39,7 @@ def cases(vector, max_run):
             yield fill, need, 0, length
 
 
-@pytest.mark.parametrize("ring", [1, 4])
+@pytest.mark.parametrize("ring", [2, 4])  # with and without a register
 @pytest.mark.parametrize("vector, max_run", [(1, 1), (1, 16), (2, 1), (2, 3), (3, 2), (3, 8), (4, 4), (5, 16), (8, 1),
                                              (8, 5)])
 def test_every_step(vector, max_run, ring):
