@@ -5,15 +5,17 @@ import random
 from collections import deque
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from golden.codec import decode
+from golden.codec import decode, encode
 from golden.config import TOKEN_QUEUE, Config, OutputMode, TableMemory, TableStyle
 from golden.container import stream_bytes
 from golden.cycles import simulate
 from golden.offers import Offers
 from golden.patterns import ALWAYS, Pattern
 from golden.scalar import lane_tokens
+from golden.stream import Segment, Stream
 from hw.axis import AxisDecoder
 from hw.build import ports_of
 from hw.contents import contents_of, rom_config
@@ -21,7 +23,7 @@ from hw.errors import ErrorCode
 from hw.sparse_output import SparseOutput
 from sim.checks import sparse_difference, wrong_tokens
 from sim.streams import Layer, alphabets, make_stream
-from tests.support import AxisBench, as_ints, play, run_bench
+from tests.support import AxisBench, as_ints, play, run_bench, transfers_of
 
 SPARSE = {"output": OutputMode.SPARSE}
 BLOCK = {"table_memory": TableMemory.BLOCK}
@@ -52,6 +54,13 @@ def stream_for(config, seed=0):
     layers = [Layer(size, kinds[-1 - i % len(kinds)], (0, 0.3, 0.6, 2, 0.4)[i] * kinds[-1 - i % len(kinds)].half,
                     restart=i == 3, listed=i in (1, 2)) for i, size in enumerate(sizes)]
     return make_stream(replace(config, output=OutputMode.DENSE), layers, seed)
+
+
+def one_weight_segments(stream, count):
+    """A stream of as many segments of one weight, all with the first table."""
+    table, segments = stream.tables[:1], [Segment(1, 0, i == 0) for i in range(count)]
+    zeros = [np.zeros(1, dtype=np.int8)] * count
+    return Stream(stream.config, table, tuple(segments), encode(stream.config, table, segments, zeros))
 
 
 def decoder_of(config, stream):
@@ -143,26 +152,48 @@ def test_wrong_words(name, span):
 
 
 class Turns:
-    """Stands for a ring: begins a turn in each cycle in which there is room; what comes of it comes cycles later."""
+    """Stands for a ring: begins a turn in each cycle in which there is room; what comes of it comes cycles later.
+
+    A lane alone looks its token up a cycle later, and up to two of them wait, some cycles or none, to be placed.
+    """
 
     def __init__(self, ctx, dut, config, draw):
         self.ctx, self.dut, self.config, self.draw = ctx, dut, config, draw
-        self.way = deque([None] * (config.step_latency + 1))
+        self.alone = config.ring == 1
+        self.way = deque([None] * (config.token_latency - 1 if self.alone else config.step_latency + 1))
+        self.looked_up, self.pair = None, deque()
         self.told = []
+
+    @property
+    def busy(self):
+        """Whether anything is under way."""
+        return any(self.way) or self.looked_up is not None or len(self.pair) > 0
+
+    def _token(self):
+        return {"turn": self.draw.randrange(self.config.ring), "run": self.draw.randrange(self.config.max_run),
+                "value": self.draw.randint(-1, 1), "taken": self.alone or self.draw.random() < 0.95,
+                "over": self.draw.random() < 0.1}
+
+    def _go_on(self, may):
+        """A cycle of what is under way; ``may``: something may begin."""
+        begins = may and self.draw.random() < 0.95
+        if not self.alone:
+            self.way.append(self._token() if begins else None)
+            return
+        self.way.append(self.pair.popleft() if self.pair and self.draw.random() < 0.7 else None)
+        self.pair.extend([self.looked_up] if self.looked_up else [])
+        self.looked_up = self._token() if begins and len(self.pair) < 2 else None
 
     async def cycle(self, running, ready, span_end=0):
         """One cycle; returns the record that is taken."""
-        ctx, dut, way = self.ctx, self.dut, self.way
-        token, draw = way.popleft(), self.draw
+        ctx, dut = self.ctx, self.dut
+        token = self.way.popleft()
         values = token or {"taken": 0, "over": 0}
         ctx.set(dut.token, values)
         if values["taken"] or values["over"]:
             self.told.append({"turn": values["turn"], "run": values["run"], "value": values["value"],
                               "keep": values["taken"], "last": values["over"]})
-        begins = running and ctx.get(dut.room) and draw.random() < 0.95
-        way.append({"turn": draw.randrange(self.config.ring), "run": draw.randrange(self.config.max_run),
-                    "value": draw.randint(-1, 1), "taken": draw.random() < 0.95, "over": draw.random() < 0.1}
-                   if begins else None)
+        self._go_on(running and ctx.get(dut.room))
         ctx.set(dut.records.ready, ready)
         ctx.set(dut.span_end, span_end)
         taken = as_ints(ctx.get(dut.records.payload)) if ready and ctx.get(dut.records.valid) else None
@@ -183,15 +214,16 @@ def test_queue(ring):
         for stall in (1, 0, 0.5, 1, 0.9, 0.2):
             for _ in range(60):
                 found.append(await bench.cycle(True, draw.random() >= stall))
-        for _ in range(config.step_latency + 2):
+        while bench.busy:
             found.append(await bench.cycle(False, False))
-        assert not any(bench.way) and not ctx.get(dut.empty)
+        found.append(await bench.cycle(False, False))
+        assert not ctx.get(dut.empty)
         found.append(await bench.cycle(False, False, 1))
         while not ctx.get(dut.empty):
             found.append(await bench.cycle(True, draw.random() < 0.7))
             if len([record for record in found if record]) < len(bench.told) - TOKEN_QUEUE:
                 assert not ctx.get(dut.room)
-            if any(bench.way):
+            if bench.busy:
                 break
         before, told = len(bench.told), bench.told
         for _ in range(3 * TOKEN_QUEUE):
@@ -205,6 +237,39 @@ def test_queue(ring):
         assert found[before + ring:] == told[before:] and ctx.get(dut.empty)
 
     run_bench(dut, testbench)
+
+
+@pytest.mark.parametrize("name", ["N 2, V 8, runs", "C 4, two rings"])
+def test_ends_wait_for_room(name):
+    """A stream that is refused while another goes on loses no end of a segment, though they come without tokens."""
+    config = {**CONFIGS, "C 4, two rings": replace(CONFIGS["C 4, M over V"], lanes=8)}[name]
+    config = replace(config, table_style=TableStyle.RAM, max_tables=1)
+    alphabet = alphabets(config)[0]
+    count = 3 * TOKEN_QUEUE  # segments of one weight, lane 0's
+    stream, _ = make_stream(replace(config, output=OutputMode.DENSE), [Layer(count, alphabet, 0.5)])
+    stream = one_weight_segments(stream, count)
+    dut = AxisDecoder(config)
+    ends = [0] * config.rings
+
+    async def testbench(ctx):
+        transfers, cycle = deque(transfers_of(stream_bytes(stream), config.word_bits)), 0
+        while not ctx.get(dut.done):
+            ctx.set(dut.s_axis_tvalid, bool(transfers))
+            ctx.set(dut.s_axis_tdata, transfers[0] if transfers else 0)
+            ctx.set(dut.s_axis_tlast, len(transfers) == 1)
+            ready = (1 << config.rings) - 1 if cycle > 4000 else 1  # of ring 0 alone
+            ctx.set(dut.m_axis_tready, ready)
+            told = ctx.get(dut.m_axis_tvalid) & ctx.get(dut.m_axis_tlast) & ready
+            for ring in range(config.rings):
+                ends[ring] += told >> ring & 1
+            if transfers and ctx.get(dut.s_axis_tready):
+                transfers.popleft()
+            cycle += 1
+            await ctx.tick()
+        assert cycle > 4000
+
+    run_bench(dut, testbench)
+    assert ends == [count * config.ring] * config.rings
 
 
 @pytest.mark.parametrize("parameters, rings, lane_bits", [
