@@ -136,7 +136,7 @@ class Placement(wiring.Component):
         """The room after so many weights, less 1; after what a token leaves of a part, in the next one."""
         vector = self._config.vector
         if vector & (vector - 1) == 0:
-            return plus(m, room, ~run)[:len(room)]
+            return plus(m, room, ~(run | Const(0, len(room))))[:len(room)]  # as wide as the room before it is inverted
         return (room - run - 1 + Mux(reaches, vector, 0))[:len(room)]
 
     def _enter(self, m, part, following, complete, spent):
