@@ -246,7 +246,7 @@ class _LaneAlone:
         self.second, self.third = True, config.preload * self.chunks > 2  # whether the other two hold a chunk
         # Look-up.
         self.fresh = True  # the start state has yet to be read
-        self.looks_up = False  # in this cycle
+        self.looks_up = self.running = False  # in this cycle: a token is looked up; something may begin
         self.held = deque()  # up to two tokens: [weights, whether a word was used up, whether it is a rest]
         # Placement.
         self.room = config.vector
@@ -262,7 +262,7 @@ class _LaneAlone:
     def step(self, cycle, sequencer, oldest, running):
         """One cycle, in which the lane sees what ``sequencer`` tells and part ``oldest`` is the oldest in the queue.
 
-        ``running``: a token may be looked up in the next cycle. Returns whether a sparse output has something to tell.
+        ``running``: in the next cycle a token may be looked up, or a part completed that needs none. Returns whether a sparse output has something to tell.
         """
         pushed, enough = self._look_up()
         told, complete = self._place(cycle)
@@ -272,6 +272,7 @@ class _LaneAlone:
         self._see(sequencer, oldest)
         wanted = running and ((ahead and len(self.held) < 2) or (self.open and not complete and not self.held))
         self.looks_up = wanted and enough
+        self.running = running
         self.starved = wanted and not enough
         return told
 
@@ -308,7 +309,7 @@ class _LaneAlone:
         vector = self.config.vector
         head = self.held[0] if self.held and self.open else None
         reaches = head is not None and head[0] >= self.room
-        complete = (reaches or self.spent) and not self.full
+        complete = (reaches or (self.spent and self.running)) and not self.full
         placed = head is not None and not (reaches and self.full)
         taken = placed and not head[2]
         final = (self.open or self.spent) and self.parts[self.part][1]

@@ -41,7 +41,8 @@ class Lane(wiring.Component):
     oldest : In
         Number of the oldest beat whose parts are in the queue, or will be.
     clear, starting, running : In(1)
-        Forget all words; read the start state; a token may be looked up in the next cycle.
+        Forget all words; read the start state; in the next cycle a token may be looked up, or a part
+        completed that needs none.
     lookup, entry : Out(`lookup_layout`), In(`entry_layout`)
         The symbol table, in the same cycle.
     token : Out(`token_layout`)
@@ -83,6 +84,7 @@ class Lane(wiring.Component):
             self.resting.eq(placement.resting),
         ]
         look_up = Signal()  # a token is looked up
+        m.d.sync += placement.running.eq(self.running)
         reservoir = self._look_up(m, pair, look_up)
         m.d.sync += look_up.eq(self.running & reservoir.next_enough & (
             (placement.next_ahead & ~pair.next_second) | (placement.next_first & ~pair.second & ~look_up)))

@@ -37,6 +37,8 @@ class Placement(wiring.Component):
         The beats to work on.
     oldest : In
         Number of the oldest beat whose parts are in the queue, or will be.
+    running : In(1)
+        A part that needs no token may be completed.
     there, head : In(1), In(`held_layout`)
         The token to be placed.
     pop, shorten, rest : Out(1), Out(1), Out(range(M))
@@ -57,6 +59,7 @@ class Placement(wiring.Component):
         super().__init__({
             "announced": In(announcement_layout(config)),
             "oldest": In(part_numbers(config)),
+            "running": In(1),
             "there": In(1),
             "head": In(held_layout(config)),
             "pop": Out(1),
@@ -100,7 +103,7 @@ class Placement(wiring.Component):
             found.exact.eq(head.run == room),
             waits.eq(self._full & found.reaches),
             found.placed.eq(self.there & self._open & ~waits),
-            found.complete.eq(((self.there & self._open & found.reaches) | self._spent) & ~self._full),
+            found.complete.eq(((self.there & self._open & found.reaches) | (self._spent & self.running)) & ~self._full),
             found.final.eq(self._final),
             found.room.eq(room),
             found.need.eq(Mux(self._final, self.announced.need - 1, config.vector - 1)),

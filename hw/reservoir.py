@@ -18,7 +18,7 @@ class Reservoir(wiring.Component):
     Words wait in a small memory and leave it in chunks of K bits (``Config.chunk_bits``), of which three are in
     registers. Thus the window is a choice between K places, and a token of up to K bits moves on by one chunk at most:
     the chunks move a cycle after that, while the window is already taken from the next two. Throughput: one token per
-    cycle. A word can be read from two cycles after it came.
+    cycle. A word can be read from two or three cycles after it came.
 
     Whether there is enough to read is told a cycle ahead: if a third chunk has come, whatever is read meanwhile; and if
     nothing is read meanwhile, also if the next chunk has come, or if the window ends before the last bit of the chunk

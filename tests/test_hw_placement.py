@@ -100,6 +100,7 @@ class Bench:
         """One cycle. A token is looked up as in `hw.lane.Lane`, and comes a cycle later."""
         ctx, dut = self.ctx, self.dut
         self.announce()
+        ctx.set(dut.running, 1)
         ctx.set(dut.there, len(self.held) > 0)
         if self.held:
             ctx.set(dut.head, {name: self.held[0][name] for name in ("run", "value", "used", "again")})
