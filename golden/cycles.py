@@ -262,7 +262,8 @@ class _LaneAlone:
     def step(self, cycle, sequencer, oldest, running):
         """One cycle, in which the lane sees what ``sequencer`` tells and part ``oldest`` is the oldest in the queue.
 
-        ``running``: in the next cycle a token may be looked up, or a part completed that needs none. Returns whether a sparse output has something to tell.
+        ``running``: in the next cycle a token may be looked up, or a part completed that needs none. Returns whether a
+        sparse output has something to tell.
         """
         pushed, enough = self._look_up()
         told, complete = self._place(cycle)
