@@ -18,7 +18,7 @@ def random_segments(random, config):
     """Segments around the sizes where a beat is full, short of one, or has a lane without weights."""
     beat = config.beat_weights
     sizes = [1, beat - 1 or 1, beat, beat + 1, 2 * beat, 2 * beat + 1, *(random.randint(1, 6 * beat) for _ in range(6)),
-             (config.parts_ahead + 3) * beat]
+             (config.beats_ahead + 2) * beat]
     random.shuffle(sizes)
     return [Segment(size, random.randrange(TABLES), number == 0 or random.random() < 0.3)
             for number, size in enumerate(sizes)]
@@ -62,7 +62,7 @@ class Bench:
     def check(self, segment, beats, done):
         """What shows in this cycle, of a segment of so many beats, of which ``done`` have been handed out."""
         config, ahead = self.config, self.ahead()
-        assert ahead <= min(config.parts_ahead + 1, beats - done)
+        assert ahead <= min(config.beats_ahead, beats - done)
         counts = lane_counts(segment.weights, config.lanes, config.vector).tolist()
         for ring, port in enumerate(self.dut.announced):
             announced = as_ints(self.ctx.get(port))
@@ -82,7 +82,7 @@ class Bench:
             if done == beats:
                 break
             self.check(segment, beats, done)
-            possible = min(config.parts_ahead + 1, beats - done)
+            possible = min(config.beats_ahead, beats - done)
             waited = waited + 1 if self.ahead() < possible and before == (self.parts, done) else 0
             before = self.parts, done
             assert waited < PATIENCE, "a beat could have been announced"
