@@ -89,11 +89,11 @@ class WordDistribution(wiring.Component):
         with m.If(free):
             m.d.sync += [
                 more.eq(Mux(more, several(order.mask & ~lowest(order.mask)), requests.more)),
-                order.mask.eq(Mux(more, order.mask & ~lowest(order.mask), first.mask | requests.order.mask)),
+                order.mask.eq(Mux(more, order.mask & ~lowest(order.mask), first.mask | requests.mask)),
             ]
         with m.If(requests.take):
-            m.d.sync += [order.first.eq(first.first), order.group.eq(first.group | requests.order.group),
-                         order.turn.eq(Mux(filling, first.turn, requests.order.turn))]
+            m.d.sync += [order.first.eq(first.first), order.group.eq(first.group | requests.group),
+                         order.turn.eq(Mux(filling, first.turn, requests.turn))]
         quiet = Signal(CHECK_CYCLES)  # whether nothing was asked for in each of the last cycles
         now = ~(requests.there | self.hungry | supplied | requests.queued)
         m.d.sync += quiet.eq(Cat(now, quiet))
@@ -173,8 +173,9 @@ class WordDistribution(wiring.Component):
                     m.d.sync += turn.eq(turn + 1)
         order = Signal(order_layout(config))
         m.d.comb += [order.first.eq(filling & (count == 0)), order.turn.eq(turn)]
-        for number in range(config.rings):
-            group, bit = divmod(number * config.words_per_beat, config.order_words)
-            with m.If(ring[number]):
-                m.d.comb += [order.group[group].eq(1), order.mask[bit].eq(1)]
+        places = [divmod(number * config.words_per_beat, config.order_words) for number in range(config.rings)]
+        for field, which in ((order.group, 0), (order.mask, 1)):
+            for index in range(len(field)):
+                rings = [ring[number] for number, place in enumerate(places) if place[which] == index]
+                m.d.comb += field[index].eq(Cat(rings).any())
         return filling, order

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from golden.config import REQUEST_QUEUE, Config
 
-from .layouts import order_layout, request_layout
+from .layouts import request_layout
 
 __all__ = ["Requests", "lowest", "several"]
 
@@ -40,8 +40,8 @@ class Requests(wiring.Component):
         What the parts of beats ask for, in order. An empty request must not be sent.
     room : Out(1)
         Whether the parts fetched in the next cycle, in the way of `Join`, will find room for their request.
-    order : Out(`order_layout`)
-        The next order; none of its bits is set if there is none.
+    turn, group, mask : Out
+        The next order, as in `order_layout`; none of the bits is set if there is none.
     there, more : Out(1)
         Whether there is one, and whether it is for more than one word.
     take : In(1)
@@ -55,7 +55,9 @@ class Requests(wiring.Component):
         super().__init__({
             "requests": In(stream.Signature(request_layout(config), always_ready=True)),
             "room": Out(1),
-            "order": Out(order_layout(config)),
+            "turn": Out(range(config.ring)),
+            "group": Out(len(_slices(config))),
+            "mask": Out(config.order_words),
             "there": Out(1),
             "more": Out(1),
             "take": In(1),
@@ -84,12 +86,16 @@ class Requests(wiring.Component):
                 many.eq(Cat(several(oldest.request.mask[group]) for group in slices)),
             ]
         group = lowest(left)
-        m.d.comb += [self.there.eq(there), self.more.eq((many & group).any()),
-                     self.order.turn.eq(request.turn), self.order.group.eq(group)]
+        m.d.comb += [
+            self.there.eq(there),
+            self.more.eq((many & group).any()),
+            self.turn.eq(request.turn),
+            self.group.eq(group),
+        ]
         for bit in range(self._config.order_words):
             bits = [request.mask[which.start + bit] & group[number] for number, which in enumerate(slices)
                     if which.start + bit < which.stop]
-            m.d.comb += self.order.mask[bit].eq(Cat(bits).any())
+            m.d.comb += self.mask[bit].eq(Cat(bits).any())
         return m
 
     def _queue(self, m, load):

@@ -128,7 +128,12 @@ class Reservoir(wiring.Component):
                 m.d.sync += first.eq(second)
         with m.If(self.clear):
             m.d.sync += [first.eq(0), last.eq(0), index.eq(0), final.eq(chunks == 1), waiting.eq(0)]
-        return read.data.word_select(index, config.chunk_bits), waiting
+        chunk = Signal(config.chunk_bits)
+        with m.Switch(index):
+            for number in range(chunks):
+                with m.Case(number):
+                    m.d.comb += chunk.eq(read.data.word_select(number, config.chunk_bits))
+        return chunk, waiting
 
     def _count(self, m, passed):
         """Which chunk of its word is at hand: with the last one a word is used up."""
