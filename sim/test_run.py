@@ -85,7 +85,7 @@ def test_no_manifest(tmp_path):
 def test_the_stream_of_another_decoder(simulator, folder, tmp_path, sign, lanes, complaint):
     other = tmp_path / "other.tsy"
     tensors = {name: sign * tensor for name, tensor in digits.load().items()}
-    other.write_bytes(encode_network(tensors, lanes=lanes, table_log=7, spare=1))
+    other.write_bytes(encode_network(tensors, lanes=lanes, table_log=7, spare=2))
     done = command("sim.run", "--build", folder, "--stream", other, "--simulator", simulator.name)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"sim.run: error: {complaint.format(simulator)}\n"
