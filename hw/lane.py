@@ -2,18 +2,11 @@
 
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In
 
 from golden.config import Config
 
-from .layouts import (
-    announcement_layout,
-    entry_layout,
-    lookup_layout,
-    part_numbers,
-    token_layout,
-    word_layout,
-)
+from .layouts import lane_ports
 from .placement import Placement
 from .renormalization import Renormalization
 from .reservoir import Reservoir
@@ -53,19 +46,7 @@ class Lane(wiring.Component):
 
     def __init__(self, config: Config):
         self._config = config
-        super().__init__({
-            "words": In(word_layout(config)),
-            "announced": In(announcement_layout(config)),
-            "oldest": In(part_numbers(config)),
-            "clear": In(1),
-            "starting": In(1),
-            "running": In(1),
-            "lookup": Out(lookup_layout(config)),
-            "entry": In(entry_layout(config)),
-            "token": Out(token_layout(config)),
-            "resting": Out(1),
-            "at_zero": Out(1),
-        })
+        super().__init__({**lane_ports(config), "clear": In(1)})
 
     def elaborate(self, platform):
         m = Module()

@@ -2,11 +2,12 @@
 
 from amaranth.hdl import signed
 from amaranth.lib import data, stream
+from amaranth.lib.wiring import In, Out
 
 from golden.config import Config, OutputMode
 
 __all__ = ["ahead_layout", "announcement_layout", "beat_layout", "entry_layout", "held_layout", "lane_layout",
-           "lookup_layout", "nibble_stream", "order_layout", "part_layout", "part_numbers", "place_layout",
+           "lane_ports", "lookup_layout", "nibble_stream", "order_layout", "part_layout", "part_numbers", "place_layout",
            "record_layout", "record_write_layout", "request_layout", "segment_numbers", "sparse_layout",
            "table_numbers", "table_write_layout", "token_layout", "transfer_layout", "word_layout"]
 
@@ -74,6 +75,22 @@ def held_layout(config: Config):
         "used": 1,
         "again": 1,
     })
+
+
+def lane_ports(config: Config):
+    """The ports that a ring and a lane alone have in common; see `hw.ring.Ring` and `hw.lane.Lane`."""
+    return {
+        "words": In(word_layout(config)),
+        "announced": In(announcement_layout(config)),
+        "oldest": In(part_numbers(config)),
+        "starting": In(1),
+        "running": In(1),
+        "lookup": Out(lookup_layout(config)),
+        "entry": In(entry_layout(config)),
+        "token": Out(token_layout(config)),
+        "resting": Out(1),
+        "at_zero": Out(1),
+    }
 
 
 def part_numbers(config: Config) -> range:

@@ -2,20 +2,12 @@
 
 from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In
 
 from golden.config import Config
 
 from .delay import delay
-from .layouts import (
-    announcement_layout,
-    entry_layout,
-    lane_layout,
-    lookup_layout,
-    part_numbers,
-    token_layout,
-    word_layout,
-)
+from .layouts import lane_layout, lane_ports
 from .renormalization import Renormalization
 from .step import Step
 from .word_memory import WordMemory
@@ -87,19 +79,10 @@ class Ring(wiring.Component):
     def __init__(self, config: Config):
         self._config = config
         super().__init__({
-            "words": In(word_layout(config)),
+            **lane_ports(config),
             "turn": In(range(config.ring)),
-            "announced": In(announcement_layout(config)),
-            "oldest": In(part_numbers(config)),
             "sweeping": In(1),
             "loading": In(1),
-            "starting": In(1),
-            "running": In(1),
-            "lookup": Out(lookup_layout(config)),
-            "entry": In(entry_layout(config)),
-            "token": Out(token_layout(config)),
-            "resting": Out(1),
-            "at_zero": Out(1),
         })
 
     def elaborate(self, platform):

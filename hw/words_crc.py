@@ -11,7 +11,7 @@ from golden.config import Config
 __all__ = ["WordsCrc"]
 
 BITS = 32
-POLYNOMIAL = 0xEDB88320  #: that of CRC-32, lowest power first
+POLYNOMIAL = int(f"{CRC32_ISO_HDLC.polynomial:0{BITS}b}"[::-1], 2)  #: that of CRC-32, lowest power first
 
 
 def _columns(word_bits: int) -> list[int]:

@@ -1,5 +1,6 @@
 """What the tests of `hw.ring` and `hw.lane` share: what is expected of each lane, and all that is around the lanes."""
 
+from abc import ABC, abstractmethod
 from collections import deque
 from random import Random
 
@@ -37,7 +38,7 @@ class Plan:
         return int(sequence[place]) if place < len(sequence) else 0
 
 
-class Bench:
+class Bench(ABC):
     """Lanes with all that is around them, cycle by cycle; ``idle``: how often no word comes, no beat is retired, and
     nothing may be looked up."""
 
@@ -58,13 +59,13 @@ class Bench:
         self.orders = deque((lane, place == 0) for lane in range(self.config.ring)
                             for place in range(self.config.preload))
 
+    @abstractmethod
     async def load(self):
         """Forget the span before, and bring the preload."""
-        raise NotImplementedError
 
+    @abstractmethod
     def drive(self, cycle):
         """The inputs of a cycle since the start that tell whose turn it is and what it may do; returns the turn."""
-        raise NotImplementedError
 
     def pauses(self):
         """Whether something is idle in this cycle."""
