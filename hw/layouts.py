@@ -7,9 +7,9 @@ from amaranth.lib.wiring import In, Out
 from golden.config import Config, OutputMode
 
 __all__ = ["ahead_layout", "announcement_layout", "beat_layout", "entry_layout", "held_layout", "lane_layout",
-           "lane_ports", "lookup_layout", "nibble_stream", "order_layout", "part_layout", "part_numbers", "place_layout",
-           "record_layout", "record_write_layout", "request_layout", "segment_numbers", "sparse_layout",
-           "table_numbers", "table_write_layout", "token_layout", "transfer_layout", "word_layout"]
+           "lane_ports", "lookup_layout", "nibble_stream", "order_layout", "part_layout", "part_numbers",
+           "place_layout", "record_layout", "record_write_layout", "request_layout", "segment_numbers",
+           "sparse_layout", "table_numbers", "table_write_layout", "token_layout", "transfer_layout", "word_layout"]
 
 
 def table_numbers(config: Config) -> range:
