@@ -15,7 +15,7 @@ from .baselines import huffman
 from .baselines.huffman import HuffmanCode
 from .baselines.huffman_decoder import HuffmanDecoder
 from .comparison import hardware, sizes, software
-from .comparison.designs import BASELINES, SOURCES, TANSY
+from .comparison.designs import BASELINES, SOURCES, TANSY, Network
 from .comparison.hardware import Built, leads, rates, simulate
 from .comparison.markdown import table, text_of
 from .sources import laplacian
@@ -78,12 +78,20 @@ def test_measure_builds_once_and_a_failure_is_one_row(monkeypatch, tmp_path):
 
     monkeypatch.setattr(hardware, "build_design", build)
     monkeypatch.setattr(hardware, "_synthesize", synthesize)
-    designs = [BASELINES[0], next(design for design in BASELINES if "rANS" in design.name)]
+    designs = [replace(BASELINES[0], seeds=2), next(design for design in BASELINES if "rANS" in design.name)]
     for _ in range(2):
-        good, bad = hardware.measure(designs, "ecp5-85k-6", [1, 2], 100, Cache(tmp_path))
+        good, bad = hardware.measure(designs, "ecp5-85k-6", [1, 2, 3], 100, Cache(tmp_path))
     assert bad["error"] == "it does not fit"
     assert good["emitted"] == {"verilog": f"module {designs[0].name}", "seeds": [1, 2]}
     assert [registered for _, registered in built] == [False, True]
+
+
+def test_a_network_that_is_not_there_is_a_row_that_says_so(monkeypatch, tmp_path):
+    monkeypatch.setenv("TANSY_SHARED", str(tmp_path))
+    network = next(design for design in TANSY if isinstance(design.source, Network))
+    row, = hardware.measure([network], "ecp5-85k-6", [1], 100, Cache(tmp_path / "cache"))
+    assert row["error"].endswith(f"{network.source.name}.npz: no such file")
+    assert "### resnet8, 3 bins\n" in text_of({"hardware": [row]})
 
 
 def test_simulate_counts_cycles_and_sees_wrong_weights():
@@ -97,16 +105,15 @@ def test_simulate_counts_cycles_and_sees_wrong_weights():
 
 @pytest.mark.parametrize("design", [design for design in BASELINES if design.quick], ids=lambda design: design.name)
 def test_baselines_build(design):
-    weights = laplacian(design.source.bins, design.source.bits, 3000)
-    found = hardware.build_design(design, weights, hardware.find_target("ecp5-85k-6"))
+    found = hardware.build_design(design, design.source.tensors(3000), hardware.find_target("ecp5-85k-6"))
     assert "module decoder(" in found.verilog
     assert found.weights_per_cycle == pytest.approx(design.vector, rel=0.03)
     assert found.bits_per_weight > 2.9
 
 
 def test_tansy_builds(monkeypatch):
-    design, target = TANSY[2], hardware.find_target("ecp5-85k-6")
-    weights = laplacian(3, 0.6, 3000)
+    design = next(design for design in TANSY if design.name == "Tansy, logic, 4 lanes")
+    weights, target = design.source.tensors(3000), hardware.find_target("ecp5-85k-6")
     found = hardware.build_design(design, weights, target)
     assert "module decoder(" in found.verilog
     assert 0.6 < found.bits_per_weight < 0.8

@@ -4,14 +4,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from golden.errors import InputError
+
 from ..baselines import fixed_width, huffman, rans
 from ..baselines.huffman import HuffmanCode
 from ..baselines.huffman_decoder import HuffmanDecoder
 from ..baselines.rans import RansModel
 from ..baselines.rans_decoder import STATES, RansDecoder
 from ..baselines.unpacker import Unpacker
+from ..sources import laplacian, real_network, shared_folder
 
-__all__ = ["BASELINES", "PEERS", "SOURCES", "TANSY", "Baseline", "Made", "Source", "TansyDesign"]
+__all__ = ["BASELINES", "PEERS", "SOURCES", "TANSY", "Baseline", "Made", "Network", "Source", "TansyDesign"]
 
 LONGEST_CODE, PROBABILITY_BITS = 10, 10  # what one block RAM of 1,024 entries holds
 
@@ -28,8 +31,30 @@ class Source:
         """The largest weight."""
         return self.bins // 2
 
+    def tensors(self, count: int) -> dict:
+        """One layer of so many weights."""
+        return {"weights": laplacian(self.bins, self.bits, count)}
+
     def __str__(self):
         return f"{self.bits:g} bits, {self.bins} bins"
+
+
+@dataclass(frozen=True)
+class Network:
+    """A real network of ``../shared/data``, quantized to so many bins in every layer."""
+
+    name: str
+    bins: int
+
+    def tensors(self, count: int) -> dict:
+        """Its layers, whatever the count."""
+        folder = shared_folder()
+        if not (folder / f"{self.name}.npz").is_file():
+            raise InputError(f"{folder / self.name}.npz: no such file")
+        return real_network(folder, self.name, self.bins)
+
+    def __str__(self):
+        return f"{self.name}, {self.bins} bins"
 
 
 SOURCES = (Source(3, 0.4), Source(3, 0.6), Source(3, 1.0), Source(15, 2.0), Source(15, 3.0))
@@ -43,7 +68,7 @@ class TansyDesign:
     Parameters
     ----------
     name : str
-    source : Source
+    source : Source or Network
         What it is built for and measured on.
     options : dict
         Of `golden.plan.plan`.
@@ -51,19 +76,26 @@ class TansyDesign:
         Of the stream's configuration, in the plain values of `Config.as_dict`.
     quick : bool
         Whether it is in the quick comparison.
+    seeds : int or None
+        The most to place it with: large ones take nextpnr a quarter of an hour each.
     """
 
     name: str
-    source: Source
+    source: Source | Network
     options: dict
     replacements: dict = field(default_factory=dict)
     quick: bool = False
+    seeds: int | None = None
 
 
 RUNS = {"table_log": 6, "vector": 8, "max_run": 8}  # of the sparse source
 PLAIN = {"table_log": 7, "vector": 1, "max_run": 1}  # of the dense source, tables in logic
 LARGE = {"table_log": 8, "vector": 1, "max_run": 1}  # of the dense source, tables in block RAM
+ALONE = {"spare": 2}  # words of preload that `hw.build` adds for lanes that are alone
 LANES = (1, 2, 4, 8, 16, 32)
+BLOCK = {"table_memory": "block", "ring": 4}
+OUTPUTS = (("", {}), (", sparse", {"output": "sparse"}))
+FEW = {16: 1, 32: 1}  # seeds, by lanes that are alone
 
 
 def _ringed(lanes):
@@ -72,18 +104,17 @@ def _ringed(lanes):
 
 
 TANSY = (
-    *(TansyDesign(f"Tansy, logic, {n} lanes", SPARSE, RUNS | {"lanes": n}, quick=n == 4) for n in LANES),
+    *(TansyDesign(f"Tansy, block, {n} lanes in rings of 4{name}", SPARSE, _ringed(n), BLOCK | output,
+                  n == 4 and not name) for n in LANES[2:] for name, output in OUTPUTS),
+    *(TansyDesign(f"Tansy, logic, {n} lanes{name}", SPARSE, RUNS | ALONE | {"lanes": n}, output, n == 4 and not name,
+                  FEW.get(n)) for n in LANES for name, output in OUTPUTS),
     TansyDesign("Tansy, logic, 8 lanes in rings of 2", SPARSE, RUNS | {"lanes": 8}, {"ring": 2}),
     TansyDesign("Tansy, logic, 8 lanes in rings of 4", SPARSE, _ringed(8), {"ring": 4}),
-    *(TansyDesign(f"Tansy, logic, {n} lanes, sparse", SPARSE, RUNS | {"lanes": n}, {"output": "sparse"})
-      for n in (4, 8, 16)),
-    *(TansyDesign(f"Tansy, block, {n} lanes in rings of 4", SPARSE, _ringed(n),
-                  {"table_memory": "block", "ring": 4}, quick=n == 4) for n in (4, 8, 16, 32)),
-    *(TansyDesign(f"Tansy, block, {n} lanes in rings of 4, sparse", SPARSE, _ringed(n),
-                  {"table_memory": "block", "ring": 4, "output": "sparse"}) for n in (4, 8, 16)),
-    *(TansyDesign(f"Tansy, logic, {n} lanes", DENSE, PLAIN | {"lanes": n}) for n in LANES),
-    *(TansyDesign(f"Tansy, block, {n} lanes in rings of 4", DENSE, LARGE | {"lanes": n},
-                  {"table_memory": "block", "ring": 4}) for n in (4, 8, 16, 32)),
+    TansyDesign("Tansy, block, loadable, 8 lanes in rings of 4", SPARSE, _ringed(8), BLOCK | {"table_style": "ram"}),
+    *(TansyDesign(f"Tansy, block, {n} lanes in rings of 4", DENSE, LARGE | {"lanes": n}, BLOCK) for n in LANES[2:]),
+    *(TansyDesign(f"Tansy, logic, {n} lanes", DENSE, PLAIN | ALONE | {"lanes": n}, seeds=FEW.get(n)) for n in LANES),
+    *(TansyDesign("Tansy, block, loadable, 8 lanes in rings of 4", Network(name, bins), {"lanes": 8, "raw_bits": 0},
+                  BLOCK | {"table_style": "ram"}) for name in ("resnet8", "kws") for bins in (3, 15)),
 )
 
 
@@ -103,6 +134,7 @@ class Baseline:
     make: Callable
     vector: int = 1
     quick: bool = False
+    seeds: int | None = None
 
 
 def _huffman(streams, room=None):

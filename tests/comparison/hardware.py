@@ -20,7 +20,6 @@ from hw.synth import synthesize
 from hw.targets import find_target
 from hw.verilog import verilog_of
 
-from ..sources import laplacian
 from ..support import collect, feeder, run_bench
 from .designs import Baseline, TansyDesign
 
@@ -62,8 +61,8 @@ def simulate(component, words, weights, vector: int) -> int:
     return taken[-1]
 
 
-def _build_tansy(design, weights, target):
-    stream, _ = encode_stream({"weights": weights}, **design.options)
+def _build_tansy(design, tensors, target):
+    stream, _ = encode_stream(tensors, **design.options)
     config = Config.from_dict(stream.config.as_dict() | design.replacements)
     stream = replace(stream, config=config)  # a decoder with tables in ROM takes its configuration from there
     with tempfile.TemporaryDirectory(prefix="tansy-") as folder:
@@ -71,12 +70,12 @@ def _build_tansy(design, weights, target):
         if made | design.replacements != made:
             raise TansyError(f"hw.build made another decoder than one of {design.replacements}")
         verilog = Path(folder, "decoder.v").read_text(encoding="utf-8")
-    bits = 8 * sum(span.nbytes for span in stream.words) / len(weights)
+    bits = 8 * sum(span.nbytes for span in stream.words) / stream.weights
     return Built(verilog, bits, summary(stream, config)["weights_per_cycle"], "cycle model")
 
 
-def _build_baseline(design, weights, target):
-    half = design.source.half
+def _build_baseline(design, tensors, target):
+    half, (weights,) = design.source.half, tensors.values()
     portable = design.make(weights, half, False)
     part = weights[:SIMULATED - SIMULATED % design.vector]
     cycles = simulate(portable.component, portable.encode(part), part, design.vector)
@@ -85,9 +84,9 @@ def _build_baseline(design, weights, target):
     return Built(verilog_of(made.component, "decoder"), bits, len(part) / cycles, "simulation")
 
 
-def build_design(design: TansyDesign | Baseline, weights, target) -> Built:
-    """Build a design for weights of its source."""
-    return (_build_tansy if isinstance(design, TansyDesign) else _build_baseline)(design, weights, target)
+def build_design(design: TansyDesign | Baseline, tensors: dict, target) -> Built:
+    """Build a design for the layers of its source."""
+    return (_build_tansy if isinstance(design, TansyDesign) else _build_baseline)(design, tensors, target)
 
 
 def _synthesize(verilog, target, seeds, registered):
@@ -116,21 +115,23 @@ def measure(designs, target_name, seeds, count, cache, progress=True) -> list[di
     target_name : str
     seeds : sequence of int
     count : int
-        Weights of each source.
+        Weights of each Laplacian source.
     cache : Cache
     progress : bool
     """
     target = replace(find_target(target_name), goal=GOAL)
     rows = []
     for design in tqdm(designs, "designs", disable=None if progress else True):
-        weights = laplacian(design.source.bins, design.source.bits, count)
-        row = {"design": design.name, "source": str(design.source), "target": target.name, "weights": count,
-               "entropy": entropy(weights) / count, "error": None}
+        row = {"design": design.name, "source": str(design.source), "target": target.name, "entropy": None,
+               "error": None}
         try:
-            built = build_design(design, weights, target)
+            tensors = design.source.tensors(count)
+            weights = sum(weights.size for weights in tensors.values())
+            row |= {"weights": weights, "entropy": sum(map(entropy, tensors.values())) / weights}
+            built = build_design(design, tensors, target)
             row |= {name: getattr(built, name) for name in ("bits_per_weight", "weights_per_cycle", "cycles_by")}
             for name, registered in (("emitted", False), ("registered", True)):
-                row[name] = _cached(built.verilog, target, seeds, registered, cache)
+                row[name] = _cached(built.verilog, target, seeds[:design.seeds], registered, cache)
         except (TansyError, ValueError) as error:
             row["error"] = " ".join(str(error).split())
         rows.append(row)

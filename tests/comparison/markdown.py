@@ -55,7 +55,8 @@ def hardware_text(rows) -> str:
         mine = [row for row in rows if row["source"] == source]
         lines = [[row["design"], *(_synthesis_cells(row) if not row["error"] else
                                    [f"failed: {row['error']}", *[""] * (len(heads) - 2)])] for row in mine]
-        parts += [f"### {source} (entropy of the sample {mine[0]['entropy']:.4f})", table(heads, lines),
+        entropy = f" (entropy of the sample {mine[0]['entropy']:.4f})" if mine[0]["entropy"] else ""
+        parts += [f"### {source}{entropy}", table(heads, lines),
                   " ".join(filter(None, (_lead_text(mine, False, "Fastest", " weights per second"),
                                          _lead_text(mine, True, "Most per LUT", " weights per second and LUT"))))]
     return "\n\n".join(filter(None, parts))
