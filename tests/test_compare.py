@@ -128,7 +128,7 @@ def test_tansy_builds(monkeypatch):
 def test_designs_have_names_of_their_own():
     names = [(design.name, design.source) for design in (*TANSY, *BASELINES)]
     assert len(set(names)) == len(names)
-    assert all(design.source in SOURCES for design in (*TANSY, *BASELINES))
+    assert all(design.source in SOURCES for design in (*TANSY, *BASELINES) if not isinstance(design.source, Network))
     assert {design.name.split(",")[0] for design in (*TANSY, *BASELINES) if design.quick} >= {
         "Tansy", "Huffman", "rANS", "fixed width"}
 
