@@ -5,6 +5,10 @@ from .header import header_nibbles, preamble_nibbles, vint
 
 __all__ = ["header_program"]
 
+SLOT_CYCLES = 9  #: of the spread, for each slot, beyond two per token
+STORE_CYCLES = 8  #: after the last segment
+INDEX_CYCLES = 4  #: of a slot list, from an index to the next field
+
 
 def header_program(stream, style: TableStyle) -> list[tuple[int, int]]:
     """What the header costs, as a list of (nibbles to read, further cycles).
@@ -59,7 +63,7 @@ def _load(stream):
             program += [(len(vint(len(next(words)))), 1), (8, 1)]
         program.append((0, 1))
     odd = sum(nibbles for nibbles, _ in program) + len(preamble_nibbles(stream))
-    return program + [(odd % 2, 1)]
+    return program + [(0, STORE_CYCLES), (odd % 2, 1)]
 
 
 def _load_table(table):
@@ -74,16 +78,16 @@ def _load_table(table):
         count = table.counts[token]
         token += 1
         if count:
-            program.append((len(vint(count)), 2))
+            program.append((len(vint(count)), 3))
         else:
             end = token
             while end < len(table.counts) and table.counts[end] == 0:
                 end += 1
-            program += [(1, 1), (len(vint(end - token)), 1 + end - token + 2)]
+            program += [(1, 2), (len(vint(end - token)), 2 + end - token + 2)]
             token = end
-    program.append((0, 1))
+    program.append((0, 3))
     if kind == 0 or present == 1:
-        program.append((0, slots * (present + 1)))
+        program.append((0, slots * (2 * present + SLOT_CYCLES)))
     else:
-        program += [(1 if present <= 16 else 2, 1)] * slots
+        program += [(1 if present <= 16 else 2, 1 + INDEX_CYCLES)] * slots
     return program + [(0, 2)]

@@ -20,6 +20,7 @@ from .lane import Lane
 from .layouts import beat_layout, sparse_layout, transfer_layout
 from .lookout import Lookout
 from .part_queue import PartQueue
+from .record_memory import RecordMemory, check_record_memory
 from .records import Records
 from .ring import Ring
 from .sequencer import SegmentSequencer
@@ -63,6 +64,8 @@ def check_decoder(config: Config, contents: Contents | None, target: str | None)
                           f"{'with' if contents is None else 'without'} the contents of a stream")
     if config.table_memory is TableMemory.BLOCK:
         check_block_tables(config, target)
+    if config.table_style is TableStyle.RAM:
+        check_record_memory(config, target)
 
 
 class Decoder(wiring.Component):
@@ -126,9 +129,10 @@ class Decoder(wiring.Component):
         m = Module()
         config, contents = self._config, self._contents
         m.submodules.control = control = Control(config)
-        m.submodules.header = header = ResetInserter(control.fresh)(Header(config, contents.header))
-        m.submodules.records = records = Records(config, contents.records)
+        m.submodules.header = header = ResetInserter(control.fresh)(
+            Header(config, contents.header, self._target))
         m.submodules.sequencer = sequencer = SegmentSequencer(config)
+        records = self._records(m, header, sequencer)
         m.submodules.distribution = distribution = WordDistribution(config)
         m.submodules.join = join = Join(config)
         self._resting, self._at_zero = Signal(config.rings), Signal(config.rings)
@@ -150,7 +154,6 @@ class Decoder(wiring.Component):
             control.stream_end.eq(sequencer.last_of_stream),
             control.drained.eq(drained),
             control.rejected.eq(join.rejected),
-            records.write.eq(header.record_write),
             records.address.eq(sequencer.address),
             sequencer.load.eq(control.begin | (join.segment_end & ~join.span_end)),
             sequencer.record.eq(records.record),
@@ -228,6 +231,15 @@ class Decoder(wiring.Component):
             m.d.comb += table.write.eq(header.table_write)
             for port, ring in enumerate(pair):
                 m.d.comb += [table.lookup[port].eq(ring.lookup), ring.entry.eq(table.entry[port])]
+
+    def _records(self, m, header, sequencer):
+        """The segments, fixed or as the header has them."""
+        if self._config.table_style is TableStyle.ROM:
+            m.submodules.records = records = Records(self._config, self._contents.records)
+            return records
+        m.submodules.records = records = RecordMemory(self._config, self._target)
+        m.d.comb += [records.write.eq(header.record_write), records.moved.eq(sequencer.load | sequencer.restart)]
+        return records
 
     def _lookouts(self, m, control, join):
         """Who looks which parts are there, for some rings each."""

@@ -24,6 +24,8 @@ class Header(wiring.Component):
     config : Config
     known : (int, int) or None
         Style ROM: nibbles between preamble and CRC, and the CRC-32, of the header that is expected.
+    target : str or None
+        Style RAM: see `hw.spreader.Spreader`.
 
     Members
     -------
@@ -39,8 +41,9 @@ class Header(wiring.Component):
         What is wrong with it, a cycle late and in one cycle.
     """
 
-    def __init__(self, config: Config, known=None):
+    def __init__(self, config: Config, known=None, target: str | None = None):
         self._config = config
+        self._target = target
         self._known = known
         super().__init__({
             "source": In(stream.Signature(config.word_bits)),
@@ -59,7 +62,7 @@ class Header(wiring.Component):
         m.submodules.preamble = preamble = Preamble(config)
         m.submodules.crc = crc = CRC32_ISO_HDLC(data_width=4).create()
         rom = config.table_style is TableStyle.ROM
-        m.submodules.loader = loader = RomLoader(config, *self._known) if rom else RamLoader(config)
+        m.submodules.loader = loader = RomLoader(config, *self._known) if rom else RamLoader(config, self._target)
         connect(m, flipped(self.source), nibbles.source)
         connect(m, nibbles.nibbles, fields.nibbles)
 

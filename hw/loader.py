@@ -106,20 +106,26 @@ class RamLoader(wiring.Component):
     Parameters
     ----------
     config : Config
+    target : str or None
+        See `hw.spreader.Spreader`.
     """
 
-    def __init__(self, config: Config):
+    def __init__(self, config: Config, target: str | None = None):
         self._config = config
+        self._target = target
         super().__init__(_members(config))
 
     def elaborate(self, platform):
         m = Module()
         config = self._config
-        m.submodules.table = table = TableLoader(config)
+        m.submodules.table = table = TableLoader(config, self._target)
         m.submodules.segment = segment = SegmentLoader(config)
         m.d.sync += self.error.eq(ErrorCode.NONE)
         number = Signal(range(config.max_tables + 1))
         place = Signal(range(config.max_segments + 1))
+        stored = Signal(3)
+        last_table, last_segment = Signal(), Signal()  # the one at hand; records take long enough for a cycle's delay
+        m.d.sync += [last_table.eq(number + 1 == self.tables), last_segment.eq(place + 1 == self.segments)]
         m.d.comb += [
             self.table_write.enable.eq(table.write),
             self.table_write.table.eq(number),
@@ -140,14 +146,18 @@ class RamLoader(wiring.Component):
                 self._lend_fields(m, table)
                 with m.If(table.done):
                     m.d.sync += number.eq(number + 1)
-                    with m.If(number + 1 == self.tables):
+                    with m.If(last_table):
                         m.next = "SEGMENTS"
             with m.State("SEGMENTS"):
                 self._lend_fields(m, segment)
                 with m.If(segment.done):
                     m.d.sync += place.eq(place + 1)
-                    with m.If(place + 1 == self.segments):
-                        m.next = "PAD"
+                    with m.If(last_segment):
+                        m.next = "STORE"
+            with m.State("STORE"):  # the last record is stored and read back, for eight cycles and those of the CRC
+                m.d.sync += stored.eq(stored + 1)
+                with m.If(stored == 7):
+                    m.next = "PAD"
             with m.State("PAD"):
                 m.d.comb += [self.fields.fixed.eq(1), self.fields.want.eq(self.odd)]
                 with m.If(~self.odd | self.fields.valid):

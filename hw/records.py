@@ -1,32 +1,30 @@
-"""The segment records: fixed (style ROM) or stored by the loader (style RAM)."""
+"""The segment records of style ROM."""
 
 from amaranth.hdl import Module
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.config import Config, TableStyle
+from golden.config import Config
 
 from .delay import delay
-from .layouts import record_layout, record_write_layout, segment_numbers
+from .layouts import record_layout, segment_numbers
 
 __all__ = ["Records"]
 
 
 class Records(wiring.Component):
-    """The segments of the stream, read with a cycle's latency. What is kept of a segment is its weights, less 1.
+    """The segments of the one stream, read with a cycle's latency. What is kept of a segment is its weights, less 1.
 
     Parameters
     ----------
     config : Config
     records : list of dict
-        Style ROM: one per segment, with the fields of `record_layout`.
+        One per segment, with the fields of `record_layout`.
 
     Members
     -------
     address, record : In, Out(`record_layout`)
         Which record, and the record, but with ``weights`` less 1.
-    write : In(`record_write_layout`)
-        Style RAM only.
     """
 
     def __init__(self, config: Config, records=()):
@@ -35,7 +33,6 @@ class Records(wiring.Component):
         super().__init__({
             "address": In(range(config.max_segments + 1)),
             "record": Out(record_layout(config)),
-            "write": In(record_write_layout(config)),
         })
 
     def elaborate(self, platform):
@@ -44,14 +41,5 @@ class Records(wiring.Component):
         m.submodules.memory = store = memory.Memory(
             shape=record_layout(self._config), depth=len(segment_numbers(self._config)), init=init)
         read = store.read_port(domain="comb")
-        m.d.comb += read.addr.eq(self.address)
-        m.d.comb += self.record.eq(delay(m, read.data, 1, "record"))
-        if self._config.table_style is TableStyle.RAM:
-            write = store.write_port()
-            m.d.comb += [
-                write.addr.eq(self.write.number),
-                write.data.eq(self.write.record),
-                write.data.weights.eq(self.write.record.weights - 1),
-                write.en.eq(self.write.enable),
-            ]
+        m.d.comb += [read.addr.eq(self.address), self.record.eq(delay(m, read.data, 1, "record"))]
         return m

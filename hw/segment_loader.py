@@ -1,6 +1,6 @@
 """The segment records of the header, checked and stored."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Cat, Const, Module, Signal
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -9,6 +9,7 @@ from golden.config import Config
 from .errors import ErrorCode
 from .fields import field_port
 from .layouts import record_layout, table_numbers
+from .same import same
 
 __all__ = ["SegmentLoader"]
 
@@ -29,7 +30,7 @@ class SegmentLoader(wiring.Component):
     done : Out(1)
         The record is there, in one cycle.
     error : Out(ErrorCode)
-        SEGMENT or CAPACITY, in one cycle; the loader must then be cleared.
+        SEGMENT or CAPACITY, in one cycle, a cycle late; the loader must then be cleared.
     """
 
     def __init__(self, config: Config):
@@ -63,30 +64,23 @@ class SegmentLoader(wiring.Component):
             m.d.comb += [self.fields.want.eq(1), self.fields.fixed.eq(fixed)]
             return m.If(self.fields.valid)
 
-        def fail(unless):
-            with m.If(~unless):
-                m.d.comb += self.error.eq(ErrorCode.SEGMENT)
-
-        def fits():
-            with m.If(value[config.count_bits:] != 0):
-                m.d.comb += self.error.eq(ErrorCode.CAPACITY)
-
+        read_weights, read_table, read_words = Signal(), Signal(), Signal()  # that field is at hand
+        self._check(m, read_weights, read_table, read_words, started)
         with m.FSM():
             with m.State("WEIGHTS"), field():
+                m.d.comb += read_weights.eq(1)
                 m.d.sync += record.weights.eq(value)
-                fits()
                 m.next = "TABLE"
-                fail(value != 0)
             with m.State("TABLE"), field():
+                m.d.comb += read_table.eq(1)
                 m.d.sync += [record.table.eq(value[1:]), record.raw_bits.eq(read.data), record.restart.eq(value[0]),
                              started.eq(1)]
                 m.next = "DONE"
                 with m.If(value[0]):
                     m.next = "WORDS"
-                fail((value[1:] < self.tables) & (value[0] | started))
             with m.State("WORDS"), field():
+                m.d.comb += read_words.eq(1)
                 m.d.sync += record.words.eq(value)
-                fits()
                 m.next = "CRC"
             with m.State("CRC"), field(fixed=8):
                 m.d.sync += record.crc.eq(value)
@@ -95,3 +89,19 @@ class SegmentLoader(wiring.Component):
                 m.d.comb += self.done.eq(1)
                 m.next = "WEIGHTS"
         return m
+
+    def _check(self, m, weights, table, words, started):
+        """What is wrong with the field of a cycle ago: no weights, no such table, no restart at first, too large."""
+        config, value = self._config, self.fields.value
+        numbers = len(self.tables)
+        none, fits = same(m, value, Const(0, 32)), Const(1)
+        if config.count_bits < 32:
+            fits = same(m, value[config.count_bits:], Const(0, 32 - config.count_bits))
+        small = same(m, value[1 + numbers:], Const(0, 31 - numbers))
+        right, was = Signal(reset_less=True), Signal(3)
+        m.d.sync += [right.eq((value[1:1 + numbers] < self.tables) & (value[0] | started)),
+                     was.eq(Cat(weights, table, words))]
+        with m.If((was[0] | was[2]) & ~fits):
+            m.d.comb += self.error.eq(ErrorCode.CAPACITY)
+        with m.If((was[0] & none) | (was[1] & ~(right & small))):
+            m.d.comb += self.error.eq(ErrorCode.SEGMENT)

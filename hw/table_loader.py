@@ -1,14 +1,16 @@
 """One table record of the header, expanded into the entries of the symbol table."""
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.config import Config
+from golden.table import Alphabet
 
 from .errors import ErrorCode
 from .fields import field_port
 from .layouts import entry_layout
+from .same import same
 from .spreader import Spreader
 
 __all__ = ["TableLoader"]
@@ -20,7 +22,7 @@ class AlphabetWalk(wiring.Component):
     Members
     -------
     half, raw_bits, max_run : In
-        The alphabet.
+        The alphabet: the first two from two cycles before ``first`` on, the last from one.
     first, advance : In(1)
         Go to the first token, or to the next.
     run, value : Out
@@ -44,14 +46,15 @@ class AlphabetWalk(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        low = Signal(signed(self._config.weight_bits))
-        high = Signal(signed(self._config.weight_bits))
-        final_run = Signal()
-        m.d.comb += [
+        low = Signal(signed(self._config.weight_bits), reset_less=True)
+        high = Signal(signed(self._config.weight_bits), reset_less=True)
+        last_run = Signal.like(self.run, reset_less=True)
+        m.d.sync += [
             low.eq(-self.half >> self.raw_bits),
             high.eq(self.half >> self.raw_bits),
-            final_run.eq(self.run == self.max_run - 1),
+            last_run.eq(self.max_run - 1),
         ]
+        final_run = self.run == last_run
         with m.If(self.first):
             m.d.sync += [self.value.eq(low), self.run.eq(0), self.over.eq(0)]
         with m.Elif(self.advance):
@@ -65,8 +68,13 @@ class AlphabetWalk(wiring.Component):
 class TableLoader(wiring.Component):
     """Reads one table record and puts out its L entries by state.
 
-    Time: one cycle per nibble, two per count, one per token skipped, then L (K + 1) cycles for K tokens by the spread,
-    or the fields of the slot list.
+    Time: one cycle per nibble, three per count, one per token skipped, then the time of `hw.spreader.Spreader`.
+
+    Parameters
+    ----------
+    config : Config
+    target : str or None
+        See `hw.spreader.Spreader`.
 
     Members
     -------
@@ -79,11 +87,12 @@ class TableLoader(wiring.Component):
     done : Out(1)
         The last entry is out; the next field is the next record's first.
     error : Out(ErrorCode)
-        TABLE or COUNTS, in one cycle; the loader must then be cleared.
+        TABLE or COUNTS, in one cycle, some cycles late; the loader must then be cleared.
     """
 
-    def __init__(self, config: Config):
+    def __init__(self, config: Config, target: str | None = None):
         self._config = config
+        self._target = target
         super().__init__({
             "fields": Out(field_port()),
             "raw_bits": Out(range(config.raw_bits + 1)),
@@ -98,71 +107,90 @@ class TableLoader(wiring.Component):
         m = Module()
         config = self._config
         m.submodules.walk = self._walk = walk = AlphabetWalk(config)
-        m.submodules.spreader = self._spreader = spreader = Spreader(config)
+        m.submodules.spreader = self._spreader = spreader = Spreader(config, self._target)
         self._listed = Signal()
+        self._count = Signal(range(config.slots + 1), reset_less=True)  # the field of a cycle ago
         self._room = Signal(range(config.slots + 1))  # slots that no count has claimed
+        self._small = same(m, self.fields.value[len(self._room):], Const(0, 32 - len(self._room)))  # a cycle ago
         m.d.comb += [
             walk.raw_bits.eq(self.raw_bits),
-            spreader.counts.payload.run.eq(walk.run),
-            spreader.counts.payload.value.eq(walk.value),
-            spreader.counts.payload.count.eq(self.fields.value),
             spreader.indices.payload.eq(self.fields.value),
             self.write.eq(spreader.write),
             self.state.eq(spreader.slot),
             self.entry.eq(spreader.entry),
         ]
+        m.d.sync += self.error.eq(ErrorCode.NONE)
+        self._strange = Signal()  # the alphabet is none
         with m.FSM():
             self._alphabet(m)
             self._counts(m)
             self._slots(m)
+        self._fail(m, ~self._strange, ErrorCode.TABLE)
         return m
 
     def _fail(self, m, unless, error):
         with m.If(~unless):
-            m.d.comb += self.error.eq(error)
+            m.d.sync += self.error.eq(error)
 
     def _alphabet(self, m):
         """Kind, half, raw bits, max run."""
         config, walk, value = self._config, self._walk, self.fields.value
         half, max_run = Signal.like(walk.half), Signal.like(walk.max_run)
         m.d.comb += [walk.half.eq(half), walk.max_run.eq(max_run)]
-        single = (value == 1) | (self.raw_bits == 0)
+        width = max(config.half, config.raw_bits, config.max_run, 1).bit_length()
+        small = same(m, value[width:], Const(0, 32 - width))  # the value of a cycle ago had none but its low bits
+        low = value[:width]
+        single = (low == 1) | (self.raw_bits == 0)
         parts = [
-            ("KIND", "HALF", self._listed, value <= 1),
-            ("HALF", "RAW_BITS", half, (value != 0) & (value <= config.half)),
-            ("RAW_BITS", "MAX_RUN", self.raw_bits, value <= config.raw_bits),
-            ("MAX_RUN", "FIRST", max_run, (value != 0) & (value <= config.max_run) & single),
+            ("KIND", "HALF", self._listed, low <= 1),
+            ("HALF", "RAW_BITS", half, (low != 0) & (low <= config.half)),
+            ("RAW_BITS", "MAX_RUN", self.raw_bits, low <= config.raw_bits),
+            ("MAX_RUN", "FIRST", max_run, (low != 0) & (low <= config.max_run) & single),
         ]
-        for name, then, register, right in parts:
+        seen, right = Signal(), Signal(reset_less=True)  # a field of these was read a cycle ago, and fits but for size
+        m.d.sync += seen.eq(0)
+        for name, then, register, fits in parts:
             with m.State(name):
                 m.d.comb += self.fields.want.eq(1)
+                m.d.sync += [seen.eq(self.fields.valid), right.eq(fits)]
                 with m.If(self.fields.valid):
                     m.d.sync += register.eq(value)
                     m.next = then
-                    self._fail(m, right, ErrorCode.TABLE)
+        m.d.comb += self._strange.eq(seen & ~(right & small))
 
     def _counts(self, m):
         """The counts, token by token."""
-        walk, spreader, value = self._walk, self._spreader, self.fields.value
-        skip = Signal(32)
+        walk, token, value, room = self._walk, self._spreader.counts, self.fields.value, self._room
+        count, fits, none = self._count, Signal(reset_less=True), Signal(reset_less=True)
+        skip = Signal(range(Alphabet(self._config.half, 0, self._config.max_run).size + 1), reset_less=True)
+        few = same(m, value[len(skip):], Const(0, 32 - len(skip)))
+        m.d.sync += [token.valid.eq(0), token.payload.run.eq(walk.run), token.payload.value.eq(walk.value),
+                     token.payload.count.eq(count)]
+        m.d.sync += [count.eq(value), fits.eq(value[:len(room)] <= room), none.eq(value[:len(room)] == 0)]
         with m.State("FIRST"):
             m.d.comb += walk.first.eq(1)
-            m.d.sync += self._room.eq(self._config.slots)
+            m.d.sync += room.eq(self._config.slots)
             m.next = "COUNT"
         with m.State("COUNT"):
             m.d.comb += self.fields.want.eq(1)
             with m.If(self.fields.valid):
-                m.d.comb += [walk.advance.eq(1), spreader.counts.valid.eq((value != 0) & (value <= self._room))]
-                m.d.sync += self._room.eq(self._room - value)
-                m.next = "NEXT"
-                self._fail(m, value <= self._room, ErrorCode.COUNTS)
-                with m.If(value == 0):
-                    m.next = "ZEROS"
+                m.next = "CHECK"
+        with m.State("CHECK"):
+            right = self._small & fits
+            m.d.comb += walk.advance.eq(1)
+            m.d.sync += [token.valid.eq(right & ~none), room.eq(room - count)]
+            m.next = "NEXT"
+            self._fail(m, right, ErrorCode.COUNTS)
+            with m.If(none):
+                m.next = "ZEROS"
         with m.State("ZEROS"):
             m.d.comb += self.fields.want.eq(1)
             with m.If(self.fields.valid):
                 m.d.sync += skip.eq(value)
-                m.next = "SKIP"
+                m.next = "CHECK_ZEROS"
+        with m.State("CHECK_ZEROS"):
+            m.next = "SKIP"
+            self._fail(m, few, ErrorCode.COUNTS)
         with m.State("SKIP"):
             with m.If(skip == 0):
                 m.next = "NEXT"
@@ -173,19 +201,25 @@ class TableLoader(wiring.Component):
         with m.State("NEXT"):
             m.next = "COUNT"
             with m.If(walk.over):
-                m.next = "SPREAD"
+                m.next = "COUNTED"
                 self._fail(m, self._room == 0, ErrorCode.COUNTS)
 
     def _slots(self, m):
         """The spread, or the slot list."""
         spreader = self._spreader
+        one, many = Signal(reset_less=True), Signal(reset_less=True)
+        m.d.sync += [one.eq(spreader.tokens == 1), many.eq(spreader.tokens > 16)]
+        with m.State("COUNTED"):  # the last token is on its way
+            m.next = "KNOWN"
+        with m.State("KNOWN"):
+            m.next = "SPREAD"
         with m.State("SPREAD"):
-            listed = self._listed & (spreader.tokens != 1)
+            listed = self._listed & ~one
             m.d.comb += [spreader.spread.eq(~listed), spreader.listed.eq(listed)]
             m.next = "ENTRIES"
         with m.State("ENTRIES"):
             m.d.comb += [
-                self.fields.fixed.eq(Mux(spreader.tokens > 16, 2, 1)),
+                self.fields.fixed.eq(Mux(many, 2, 1)),
                 spreader.indices.valid.eq(self.fields.valid),
                 self.fields.want.eq(spreader.indices.ready),
             ]

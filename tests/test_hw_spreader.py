@@ -6,6 +6,7 @@ import pytest
 from amaranth.hdl import ResetInserter, Signal
 
 from golden.config import Config
+from golden.header_time import SLOT_CYCLES
 from golden.table import Alphabet, Table
 from hw.spreader import Spreader
 from tests.support import as_ints, run_bench
@@ -55,11 +56,13 @@ async def entries_of(ctx, dut, table, random, idle):
     """Expand a table; returns the entries and the cycles it took."""
     present = await load(ctx, dut, table)
     entries, cycles = {}, 0
+    given = 0
     while len(entries) < len(table.entries):
-        ctx.set(dut.indices.valid, 0)
-        if table.slots is not None and random.random() >= idle:
-            ctx.set(dut.indices.payload, present.index(table.slots[len(entries)]))
-            ctx.set(dut.indices.valid, 1)
+        offered = table.slots is not None and random.random() >= idle and given < len(table.slots)
+        ctx.set(dut.indices.valid, offered)
+        if offered:
+            ctx.set(dut.indices.payload, present.index(table.slots[given]))
+            given += ctx.get(dut.indices.ready)
         assert not ctx.get(dut.bad)
         if ctx.get(dut.write):
             entries[ctx.get(dut.slot)] = as_ints(ctx.get(dut.entry))
@@ -79,9 +82,21 @@ def test_entries(table_log):
             entries, cycles = await entries_of(ctx, dut, table, random, idle=0.3)
             assert entries == [entry._asdict() for entry in table.entries]
             present = sum(count > 0 for count in table.counts)
-            assert table.slots is not None or cycles == (present + 1) << table_log
+            assert table.slots is not None or cycles == 1 + (2 * present + SLOT_CYCLES << table_log)
 
     run_bench(dut, testbench)
+
+
+async def is_bad(ctx, dut, index):
+    """Hand over an index; whether it is bad, which is told four cycles later."""
+    assert ctx.get(dut.indices.ready)
+    ctx.set(dut.indices.payload, index)
+    ctx.set(dut.indices.valid, 1)
+    await ctx.tick()
+    ctx.set(dut.indices.valid, 0)
+    assert not ctx.get(dut.bad)
+    await ctx.tick().repeat(3)
+    return ctx.get(dut.bad)
 
 
 @pytest.mark.parametrize("indices, bad", [
@@ -98,11 +113,8 @@ def test_bad_indices(indices, bad):
     async def testbench(ctx):
         await load(ctx, dut, table)
         for number, index in enumerate(indices):
-            ctx.set(dut.indices.payload, index)
-            ctx.set(dut.indices.valid, 1)
-            assert ctx.get(dut.bad) == (number == bad)
+            assert await is_bad(ctx, dut, index) == (number == bad)
             await ctx.tick()
-        ctx.set(dut.indices.valid, 0)
         assert ctx.get(dut.ready) == (bad is None)
 
     run_bench(dut, testbench)
@@ -122,8 +134,6 @@ def test_what_an_earlier_table_left_behind():
         await ctx.tick()
         ctx.set(clear, 0)
         await load(ctx, spreader, small)
-        ctx.set(spreader.indices.payload, 2)
-        ctx.set(spreader.indices.valid, 1)
-        assert ctx.get(spreader.bad)
+        assert await is_bad(ctx, spreader, 2)
 
     run_bench(dut, testbench)
