@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from golden.cli import OneLineParser, atomic_write, run
 from golden.errors import ConfigError
-from golden.report import entropy
+from golden.figures import entropy
 from hw.explore.cache import Cache
 from hw.targets import find_target
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from golden.figures import entropy
 from golden.header import header_bytes
 from golden.network import encode_stream
-from golden.report import entropy
 
 from ..baselines.fixed_width import width_of
 from ..baselines.huffman import code_lengths
