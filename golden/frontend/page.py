@@ -6,7 +6,7 @@ import importlib.resources
 from .page_charts import amount, curve_chart
 from .page_draw import clean
 from .page_layers import SECTIONS
-from .page_parts import key_list, number, scrolled, section, table
+from .page_parts import key_list, number, over, scrolled, section, table
 
 __all__ = ["page"]
 
@@ -95,7 +95,7 @@ def _summary(facts):
         _fact("Bits per weight", f"{total['words_bits_per_weight']:.3f}",
               f"words; {total['file_bits_per_weight']:.3f} with header and names"),
         _fact("Shannon entropy", f"{total['entropy']:.3f}",
-              "bits per weight" if excess is None else f"bits per weight; words {excess:+.2f} %"),
+              "bits per weight" if excess is None else f"bits per weight; words {over(excess)}"),
         _fact("File", amount(total["file_bytes"]), f"{total['file_bytes']:,} bytes"),
     ]
     heads = ["", "bytes", "bits per weight", "over the entropy", "smaller than float32"]
@@ -111,7 +111,7 @@ def _sizes(facts):
                        ("file", "file without raw arrays")):
         bits, excess = total[f"{key}_bits"], total[f"{key}_excess_percent"]
         rows.append([title, f"{bits / 8:,.0f}", f"{total[f'{key}_bits_per_weight']:.4f}",
-                     "–" if excess is None else f"{excess:+.3f} %",
+                     over(excess, 3),
                      f"{32 * total['weights'] / bits:.2f}×" if bits else "–"])
     rows.append(["whole file, raw arrays with it", f"{total['file_bytes']:,}",
                  f"{8 * total['file_bytes'] / total['weights']:.4f}", "", f"{facts.ratio:.2f}×"])
@@ -124,8 +124,8 @@ def _parts(facts):
     tables = total["table_bytes"]
     parts = [("words", total["words_bytes"], "main"), ("tables", tables, "mark"),
              ("rest of the header", total["header_bytes"] - tables, "ink"),
-             ("names and shapes", total["tail_bytes"] - total["raw_bytes"], "ink"),
-             ("scales", facts.scale_bytes, "pale"), ("biases and other arrays", facts.other_bytes, "pale")]
+             ("names and shapes", total["tail_bytes"] - total["raw_bytes"], "quiet"),
+             ("scales", facts.scale_bytes, "fresh"), ("biases and other arrays", facts.other_bytes, "pale")]
     parts = [part for part in parts if part[1]]
     spans = "".join(f'<span class="{colour}" style="flex: {size:g}"></span>' for _, size, colour in parts)
     keys = [(colour, name, amount(size)) for name, size, colour in parts]

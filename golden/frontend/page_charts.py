@@ -14,7 +14,7 @@ __all__ = ["ROWS", "WIDTHS", "Bars", "amount", "bars", "curve_chart", "histogram
 
 WIDTHS = {"wide": 880, "narrow": 340}
 ROWS = 40  #: layers that have a row each; more are columns
-MONO = 6.2  #: width of a character of 11 pixels, about
+MONO = 6.7  #: width of a character of 12 pixels, about, in the widest of the fonts
 
 
 class Bars(NamedTuple):
@@ -25,7 +25,7 @@ class Bars(NamedTuple):
     behind: list[float] | None  #: pale bars behind the others
     front: list[float]
     marks: list[float] | None  #: strokes across the others
-    texts: list[str]  #: what is written at each row
+    texts: list[tuple[str, ...]]  #: what is written at each row, in columns
     axis: str
     ticks: dict[float, str] | None = None  #: places and names of ticks, where they are not plain numbers
 
@@ -67,7 +67,8 @@ def _rows(data, width, key, title, description):
     narrow = width < 600
     pitch, top, bottom = (38, 4, 42) if narrow else (26, 4, 44)
     left = 6 if narrow else min(30, max(len(label(name, 30)) for name in data.names)) * MONO + 14
-    right = 6 if narrow else max(map(len, data.texts)) * MONO + 14
+    widths = [max(map(len, column)) * MONO + 12 for column in zip(*data.texts)]
+    right = 6 if narrow else sum(widths) + 4
     height = top + pitch * len(data.names) + bottom
     most = _greatest(data)
     with figure_of(width, height) as figure:
@@ -86,14 +87,16 @@ def _rows(data, width, key, title, description):
                 axes.barh(rows, values, thick, color=colour)
         if data.marks is not None:
             axes.vlines(data.marks, rows - 0.62 * thick, rows + 0.62 * thick, color=MARK, linewidth=2.5)
-        for row, (name, text) in enumerate(zip(data.names, data.texts)):
+        for row, (name, texts) in enumerate(zip(data.names, data.texts)):
             if narrow:
+                text = "  ".join(filter(None, texts))
                 room = int((width - 12) / MONO) - len(text) - 2
                 _say(axes, 0, row - 0.16, label(name, max(8, room)), 0, "left", INK)
                 _say(axes, 1, row - 0.16, text, 0, "right", SOFT)
             else:
                 _say(axes, 0, row, label(name, 30), -10, "right", INK)
-                _say(axes, 1, row, text, 10, "left", SOFT)
+                for text, end in zip(texts, np.cumsum(widths)):
+                    _say(axes, 1, row, text, end, "right", SOFT)
         return svg(figure, key, title, description)
 
 
@@ -107,16 +110,17 @@ def _columns(data, width, key, title, description):
     """A column per layer, by its number."""
     from matplotlib.ticker import MaxNLocator
 
-    left, top, bottom, height = 46, 8, 42, 240
-    most = _greatest(data)
+    left, top, bottom, height = 46, 26, 42, 256
+    most, least = _greatest(data), min(0, *data.front)
     with figure_of(width, height) as figure:
         axes = figure.add_axes((left / width, bottom / height, 1 - (left + 6) / width, 1 - (top + bottom) / height))
         axes.set_xlim(data.numbers[0] - 0.8, data.numbers[-1] + 0.8)
-        axes.set_ylim(0, most * 1.04)
+        axes.set_ylim(1.1 * least, most * 1.04)
         _ticks(axes.yaxis, data, most, 5)
         axes.xaxis.set_major_locator(MaxNLocator(6 if width < 600 else 12, integer=True))
         axes.grid(axis="y")
-        axes.set_xlabel(f"layer; upwards: {data.axis}")
+        axes.set_xlabel("layer")
+        axes.annotate(data.axis, (0, 1), (0, 12), "axes fraction", "offset points", color=SOFT)
         for values, colour in ((data.behind, PALE), (data.front, MAIN)):
             if values is not None:
                 axes.bar(data.numbers, values, 0.72, color=colour)
@@ -126,9 +130,9 @@ def _columns(data, width, key, title, description):
         return svg(figure, key, title, description)
 
 
-def _small(figure, width, height, left=8, bottom=22):
+def _small(figure, width, height, left, bottom=24, right=8):
     """Axes of a small chart: a base line and no scale upwards."""
-    axes = figure.add_axes((left / width, bottom / height, 1 - (left + 8) / width, 1 - (bottom + 6) / height))
+    axes = figure.add_axes((left / width, bottom / height, 1 - (left + right) / width, 1 - (bottom + 6) / height))
     axes.set_yticks([])
     return axes
 
@@ -141,7 +145,7 @@ def histogram(layer, key: str) -> str:
                    f"{100 * layer.zeros:.1f} percent are zero.")
     bins = np.arange(-layer.half, layer.half + 1)
     with figure_of(width, height) as figure:
-        axes = _small(figure, width, height)
+        axes = _small(figure, width, height, 26, right=26)
         share = layer.counts / layer.weights
         if layer.float is None:
             _columns_of(axes, bins, share)
@@ -151,20 +155,30 @@ def histogram(layer, key: str) -> str:
             found = layer.float
             axes.stairs(found.density, found.edges, fill=True, color=PALE)
             positions, density = bins * found.step, share / found.step
-            top = 1.6 * found.density.max()
-            many = layer.bins > 63
-            axes.vlines(positions, 0, np.minimum(density, top), color=MARK, linewidth=0.8 if many else 1.6)
-            axes.vlines(positions, -0.07 * top, -0.02 * top, color=MAIN, linewidth=0.5 if many else 1)
-            top = max(found.density.max(), min(density.max(), top))
+            top = min(1.6 * found.density.max(), max(found.density.max(), density.max()))
+            _shares(axes, positions, density, found.step, top)
+            axes.vlines(positions, -0.08 * top, -0.02 * top, color=MAIN, linewidth=0.5 if layer.bins > 63 else 1)
             reach = found.edges[-1]
             ticks = [positions[0], 0, positions[-1]]
             unit = "" if found.steps == 1 else " steps"
             description += (f" The float weights reach from {found.edges[0]:.3g} to {reach:.3g}{unit}, the bins from "
                             f"{positions[0]:.3g} to {positions[-1]:.3g}{unit}.")
         axes.set_xlim(-reach, reach)
-        axes.set_ylim(0 if layer.float is None else -0.09 * top, 1.04 * top)
+        axes.set_ylim(0 if layer.float is None else -0.1 * top, 1.04 * top)
         axes.set_xticks(ticks, [f"{tick:.3g}".replace("-", "\N{MINUS SIGN}") for tick in ticks])
         return svg(figure, key, title, description)
+
+
+def _shares(axes, positions, density, step, top):
+    """The shares of the bins over a histogram: a stroke each, or an outline where they are many."""
+    if len(positions) <= 33:
+        axes.vlines(positions, 0, np.minimum(density, top), color=MARK, linewidth=1.8)
+        return
+    group = -(-len(positions) // 65)
+    starts = np.arange(0, len(positions), group)
+    means = np.add.reduceat(density, starts) / np.diff(np.append(starts, len(positions)))
+    edges = np.append(positions[starts] - step / 2, positions[-1] + step / 2)
+    axes.stairs(np.minimum(means, top), edges, color=MARK, linewidth=1.4)
 
 
 def _columns_of(axes, places, values):
@@ -253,8 +267,8 @@ def _curve(curve, here, width, key, title):
         if curve.reference is not None:
             levels.append(100 * curve.reference.accuracy)
             axes.axhline(levels[-1], color=SOFT, linewidth=1.2, dashes=(4, 3))
-            axes.annotate(f"float {levels[-1]:.2f} %", (1, levels[-1]), (-2, 4), axes.get_yaxis_transform(),
-                          "offset points", ha="right", va="bottom", color=SOFT)
+            axes.annotate(f"float {levels[-1]:.2f} %", (0, levels[-1]), (4, 4), axes.get_yaxis_transform(),
+                          "offset points", ha="left", va="bottom", color=SOFT)
         low, high = min(sizes), max(sizes)
         if 0.5 * low <= here <= 2 * high:
             low, high = min(low, here), max(high, here)

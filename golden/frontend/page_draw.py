@@ -25,11 +25,11 @@ LONG_NUMBER = re.compile(r"-?\d+\.\d{3,}")
 UNREADABLE = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|[\x7f-\x9f]")
 STYLE = {
     "svg.hashsalt": "tansy", "svg.fonttype": "none", "path.simplify": False, "font.family": "DejaVu Sans",
-    "font.size": 11, "text.color": INK, "text.parse_math": False, "axes.edgecolor": LINE, "axes.facecolor": "none",
-    "figure.facecolor": "none", "axes.labelcolor": SOFT, "axes.labelsize": 11, "axes.axisbelow": True,
+    "font.size": 12, "text.color": INK, "text.parse_math": False, "axes.edgecolor": LINE, "axes.facecolor": "none",
+    "figure.facecolor": "none", "axes.labelcolor": SOFT, "axes.labelsize": 12, "axes.axisbelow": True,
     "axes.grid": False, "axes.spines.top": False, "axes.spines.right": False, "axes.spines.left": False,
     "axes.linewidth": 1, "grid.color": LINE, "grid.linewidth": 1, "xtick.color": LINE, "ytick.color": LINE,
-    "xtick.labelcolor": SOFT, "ytick.labelcolor": SOFT, "xtick.labelsize": 11, "ytick.labelsize": 11,
+    "xtick.labelcolor": SOFT, "ytick.labelcolor": SOFT, "xtick.labelsize": 12, "ytick.labelsize": 12,
     "xtick.major.size": 0, "ytick.major.size": 0, "xtick.major.pad": 5, "ytick.major.pad": 5,
     "axes.unicode_minus": True, "lines.solid_capstyle": "butt",
 }

@@ -3,11 +3,13 @@
 import math
 
 from .page_charts import ROWS, Bars, amount, bars, histogram, table_fill
-from .page_parts import escape, key_list, number, scrolled, section, table
+from .page_draw import label
+from .page_parts import escape, key_list, number, over, scrolled, section, table
 
 __all__ = ["SECTIONS"]
 
-CARDS = 24  #: histograms shown at once; more are behind a line to click
+CARDS = 12  #: histograms shown at once; more are behind a line to click
+NAME = 29  #: characters of a card's heading
 BIN_TICKS = (3, 7, 15, 31, 63, 127, 255)
 
 
@@ -27,8 +29,8 @@ def _where_names_are(facts):
 def _memory(facts):
     """Bytes of each layer, before and after: the paper's figure 5."""
     layers = facts.layers
-    texts = [f"{amount(layer.before)} → {amount(layer.after)}" + (f"  {layer.before / layer.after:.1f}×"
-                                                                  if layer.after else "") for layer in layers]
+    texts = [(amount(layer.before), "→", amount(layer.after),
+              f"{layer.before / layer.after:.1f}×" if layer.after else "") for layer in layers]
     unit, size = ("MB", 1e6) if max(layer.before for layer in layers) >= 1e6 else ("kB", 1e3)
     data = Bars(_names(facts), _numbers(facts), [layer.before / size for layer in layers],
                 [layer.after / size for layer in layers], None, texts, unit)
@@ -47,7 +49,7 @@ def _bins(facts):
     """Bins of each layer: the paper's figure 4."""
     layers = facts.layers
     data = Bars(_names(facts), _numbers(facts), None, [math.log2(layer.bins) for layer in layers], None,
-                [f"{layer.bins} bins" for layer in layers], "bins",
+                [(f"{layer.bins} bins",) for layer in layers], "bins",
                 {math.log2(bins): f"{bins}" for bins in BIN_TICKS
                  if bins <= 2 * max(layer.bins for layer in layers) or bins == BIN_TICKS[0]})
     least, most = min(layer.bins for layer in layers), max(layer.bins for layer in layers)
@@ -63,28 +65,30 @@ def _entropy(facts):
     entropies = [layer.figures["entropy"] for layer in layers]
     coded = [layer.figures["coded_bits_per_weight"] for layer in layers]
     excess = [layer.figures["coded_excess_percent"] for layer in layers]
-    texts = [f"{least:.3f} → {bits:.3f}" + ("" if percent is None else f"  {percent:+.2f} %")
+    texts = [(f"{least:.3f}", "→", f"{bits:.3f}", over(percent))
              for least, bits, percent in zip(entropies, coded, excess)]
     data = Bars(_names(facts), _numbers(facts), None, entropies, coded, texts, "bits per weight")
     known = [percent for percent in excess if percent is not None] or [0.0]
     chart = bars(data, "entropy", "Entropy and coded bits per layer",
                  f"The coded bits are {min(known):.2f} to {max(known):.2f} percent above the entropy.")
     if len(layers) > ROWS:
-        over = Bars(_names(facts), _numbers(facts), None, [percent or 0.0 for percent in excess], None, texts,
+        above = Bars(_names(facts), _numbers(facts), None, [percent or 0.0 for percent in excess], None, texts,
                     "excess over the entropy, percent")
-        if min(over.front) >= 0:
-            chart += "\n" + bars(over, "excess", "Excess over the entropy per layer",
-                                 f"From {min(known):.2f} to {max(known):.2f} percent.")
+        chart += "\n" + bars(above, "excess", "Excess over the entropy per layer",
+                             f"From {min(known):.2f} to {max(known):.2f} percent.")
     keys = key_list([("main", "Shannon entropy", ""), ("mark stroke", "coded, in bits per weight", "")])
     return section("entropy", "Entropy", "Entropy against coded bits",
                    "The entropy of a layer’s weights by its own histogram is the least that a coder without context "
-                   f"can take. Layers that share a table pay a little for that.{_where_names_are(facts)}",
+                   f"can take. Layers that share a table pay a little for that; start states and ends of lanes are not "
+                   f"counted here.{_where_names_are(facts)}",
                    f"{keys}\n{chart}")
 
 
-def _card(title, lines, chart):
+def _card(title, lines, chart, before=""):
+    """A chart with a heading, cut in its middle where it is long, and with remarks."""
     lines = "".join(f"<p>{line}</p>" for line in lines)
-    return f'<div class="card"><h3 title="{escape(title)}">{escape(title)}</h3>{lines}\n{chart}</div>'
+    shown = escape(before + label(title, NAME - len(before)))
+    return f'<div class="card"><h3 title="{escape(title)}">{shown}</h3>{lines}\n{chart}</div>'
 
 
 def _grid(cards, kind, words):
@@ -103,13 +107,14 @@ def _weights(facts):
     for layer in facts.layers:
         line = f"{layer.bins} bins · {layer.figures['entropy']:.2f} bits · {100 * layer.zeros:.0f} % zero"
         if layer.float is not None and layer.float.snr_db is not None:
-            line += f" · SNR {layer.float.snr_db:.1f} dB"
-        title = f"{layer.number}  {layer.name}" if len(facts.layers) > ROWS else layer.name
-        cards.append(_card(title, [line], histogram(layer, f"weights-{layer.number}")))
+            line += f" · {layer.float.snr_db:.0f}\xa0dB"
+        cards.append(_card(layer.name, [line], histogram(layer, f"weights-{layer.number}"),
+                           f"{layer.number} " if len(facts.layers) > ROWS else ""))
     if floats:
         note = ("The histogram of the float weights; over it a stroke at each bin, as high as the share of the weights "
-                "that it holds, and below it the positions of all bins: step times …, −1, 0, 1, …. Where a layer has "
-                "more than one step, weights are in steps.")
+                "that it holds, or an outline where bins are many; below it the positions of all bins: the step times "
+                "−1, 0, 1 and so on. Where a layer has more than one step, weights are in steps. The figure in dB is "
+                "the power of the float weights over that of what coding took from them.")
         keys = key_list([("pale", "float weights", ""), ("mark stroke", "share of a bin", ""),
                          ("main stroke", "position of a bin", "")])
     else:
@@ -125,10 +130,11 @@ def _tables(facts):
         held = sum(count > 0 for count in fill.table.counts)
         single = sum(count == 1 for count in fill.table.counts)
         form = "counts" if fill.table.slots is None else "list of slots"
-        over = "" if fill.excess_percent is None else f" · {fill.excess_percent:+.2f} % over the tokens’ entropy"
+        percent = fill.excess_percent
+        above = "" if percent is None else f" · {over(percent)} over the tokens’ entropy"
         lines = [f"{sum(fill.table.counts)} slots for {held} of {alphabet.size} tokens, {single} of them with one "
-                 f"slot · M = {alphabet.max_run} · s = {alphabet.raw_bits}",
-                 f"{fill.figures['bytes']:g} bytes as {form}{over} · for {escape(_layers_of(fill, facts))}"]
+                 f"slot · M\xa0=\xa0{alphabet.max_run} · s\xa0=\xa0{alphabet.raw_bits}",
+                 f"{fill.figures['bytes']:g} bytes as {form}{above} · for {escape(_layers_of(fill, facts))}"]
         cards.append(_card(f"Table {fill.number}", lines, table_fill(fill, f"table-{fill.number}")))
     keys = key_list([("main", "slots of the token", ""), ("mark stroke", "its share of the tokens, in slots", "")])
     return section("tables", "Tables", "Table fill",
@@ -147,19 +153,18 @@ def _layers_of(fill, facts):
 def _layer_table(facts):
     """Every figure of every layer, and the sums."""
     floats = any(layer.float for layer in facts.layers)
-    heads = ["layer", "number", "shape", "weights", "bins", "occur", "zero", "table", "M", "s", "weights per token",
-             "entropy", "coded", "excess", "float32, bytes", "coded, bytes", "smaller", *["SNR, dB"] * floats]
+    heads = ["layer", "number", "shape", "weights", "float32, bytes", "coded, bytes", "smaller", "bins", "occur",
+             "zero", "entropy", "coded", "excess", "weights per token", "table", "M", "s", *["SNR, dB"] * floats]
     rows = []
     for layer in facts.layers:
         row = layer.figures
-        excess = row["coded_excess_percent"]
         rows.append([layer.name, f"{layer.number}", " × ".join(map(str, layer.shape)) or "scalar", f"{layer.weights:,}",
-                     f"{layer.bins}", f"{layer.used}", f"{100 * layer.zeros:.1f} %", f"{row['table']}",
-                     f"{row['max_run']}", f"{row['raw_bits']}", f"{row['weights_per_token']:.2f}",
-                     f"{row['entropy']:.4f}", f"{row['coded_bits_per_weight']:.4f}",
-                     "–" if excess is None else f"{excess:+.3f} %", f"{layer.before:,}", f"{layer.after:,.0f}",
+                     f"{layer.before:,}", f"{layer.after:,.0f}",
                      f"{layer.before / layer.after:.2f}×" if layer.after else "–",
-                     *([number(layer.float.snr_db, ".1f")] if floats else [])])
+                     f"{layer.bins}", f"{layer.used}", f"{100 * layer.zeros:.1f} %", f"{row['entropy']:.4f}",
+                     f"{row['coded_bits_per_weight']:.4f}", over(row["coded_excess_percent"], 3),
+                     f"{row['weights_per_token']:.2f}", f"{row['table']}", f"{row['max_run']}", f"{row['raw_bits']}",
+                     *[number(layer.float.snr_db, ".1f") if layer.float else ""] * floats])
     empty = f" Without weights: {escape(', '.join(facts.empty))}." if facts.empty else ""
     found = table(heads, rows, _sums(facts, len(heads)))
     return section("layers", "Layers", "All layers", "Entropy and coded size in bits per weight; M is the max run, s "
@@ -174,12 +179,12 @@ def _sums(facts, columns):
     before = 4 * total["weights"]
 
     def line(name, weights, old, new):
-        cells = [name, "", "", weights, *[""] * 10, f"{old:,}" if old else "–", f"{new:,.0f}",
+        cells = [name, "", "", weights, f"{old:,}" if old else "–", f"{new:,.0f}",
                  f"{old / new:.2f}×" if old and new else "–"]
         return cells + [""] * (columns - len(cells))
 
     return [line("all weights", f"{total['weights']:,}", before, coded),
-            line("header, tables, names, ends of lanes", "", 0, rest), line("scales", "", 0, facts.scale_bytes),
+            line("header, names, lane ends", "", 0, rest), line("scales", "", 0, facts.scale_bytes),
             line("biases and other arrays", "", facts.other_bytes, facts.other_bytes),
             line("the file", "", facts.before, total["file_bytes"])]
 

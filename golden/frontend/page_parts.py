@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from .page_draw import clean
 
-__all__ = ["Section", "escape", "key_list", "number", "scrolled", "section", "table"]
+__all__ = ["Section", "escape", "key_list", "number", "over", "scrolled", "section", "table"]
 
 
 class Section(NamedTuple):
@@ -26,6 +26,11 @@ def number(value, form: str) -> str:
     return "–" if value is None else format(value, form)
 
 
+def over(percent, digits=2) -> str:
+    """An excess in percent, or a dash where there is none."""
+    return "–" if percent is None else f"{percent:+.{digits}f} %".replace("-", "\N{MINUS SIGN}")
+
+
 def section(key: str, short: str, title: str, note: str, body: str) -> Section:
     """A section with a heading (text), a remark (markup, maybe none) and a body (markup)."""
     note = f'<p class="note">{note}</p>\n' if note else ""
@@ -34,8 +39,8 @@ def section(key: str, short: str, title: str, note: str, body: str) -> Section:
 
 
 def _line(cells, kind=""):
-    """A row. Its first cell is its head; a long one is cut short, and shown whole when pointed at."""
-    first = f'<th scope="row"><span title="{escape(cells[0])}">{escape(cells[0])}</span></th>'
+    """A row. Its first cell is its head, which may take several lines."""
+    first = f'<th scope="row"><span>{escape(cells[0])}</span></th>'
     return f"<tr{kind}>{first}{''.join(f'<td>{escape(cell)}</td>' for cell in cells[1:])}</tr>"
 
 
