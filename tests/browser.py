@@ -39,10 +39,12 @@ class Browser:
         return [entry["message"] for entry in self.driver.get_log("browser")]
 
     def requested(self) -> list[str]:
-        """Addresses asked for since the last call."""
+        """Addresses asked for since the last call, without those that the page's own policy held back."""
         messages = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
+        held = {message["params"]["requestId"] for message in messages
+                if message["method"] == "Network.loadingFailed" and message["params"].get("blockedReason") == "csp"}
         return [message["params"]["request"]["url"] for message in messages
-                if message["method"] == "Network.requestWillBeSent"]
+                if message["method"] == "Network.requestWillBeSent" and message["params"]["requestId"] not in held]
 
     def picture(self, path):
         """Write the whole page as PNG."""

@@ -175,6 +175,18 @@ def test_sizes():
     assert found["range_free"] < 1.001 * found["entropy"] + 64 / 8000
 
 
+def test_coders_of_bytes_get_the_best_form():
+    """Layers by themselves where they differ, and several weights in a byte where that is smaller."""
+    sparse, dense = laplacian(3, 0.4, 20_000), laplacian(255, 6.0, 20_000)
+    sizes_of = []
+    assert sizes._smallest([sparse, dense], lambda data: sizes_of.append(len(data)) or len(data)) == 8 * 24_000
+    assert sizes_of == [20_000, 5_000, 4_000, 20_000, 40_000]
+    found = sizes.measure({"a": sparse, "b": dense}, 0)
+    alone = [sizes.measure({"a": layer}, 0) for layer in (sparse, dense)]
+    for name in ("zstd", "xz", "huff0"):
+        assert found[name] <= sum(each[name] for each in alone) / 2 + 0.01
+
+
 def test_a_model_is_paid_for():
     """Code lengths and records by hand; a group of both layers pays once, and for naming nothing."""
     alone, together = [[0], [1]], [[0, 1]]

@@ -105,8 +105,9 @@ def read_curve(path) -> Curve:
     InputError
         If the file cannot be read, is no JSON, or is not what this module says.
     """
+    data = read_bytes(path)
     try:
-        found = json.loads(read_bytes(path).decode())
+        found = json.loads(data.decode())
     except (ValueError, RecursionError):
         raise InputError(f"{path}: a curve must be a file of JSON, in UTF-8") from None
     try:

@@ -6,7 +6,7 @@ import importlib.resources
 from .page_charts import amount, curve_chart
 from .page_draw import clean
 from .page_layers import SECTIONS
-from .page_parts import key_list, number, over, scrolled, section, table
+from .page_parts import key_list, number, over, scrolled, section, table, times
 
 __all__ = ["page"]
 
@@ -91,7 +91,7 @@ def _summary(facts):
     total = facts.figures["total"]
     excess = total["words_excess_percent"]
     boxes = [
-        _fact("Smaller than float32", f"{facts.ratio:.1f}×", "the whole file"),
+        _fact("Smaller than float32", times(facts.ratio), "the whole file"),
         _fact("Bits per weight", f"{total['words_bits_per_weight']:.3f}",
               f"words; {total['file_bits_per_weight']:.3f} with header and names"),
         _fact("Shannon entropy", f"{total['entropy']:.3f}",
@@ -152,7 +152,7 @@ def _curve(curve, facts):
     for point in sorted(curve.points, key=lambda point: point.bytes):
         error = None if point.standard_error is None else 100 * point.standard_error
         drop = None if reference is None else 100 * (reference.accuracy - point.accuracy)
-        ratio = "–" if reference is None else f"{reference.bytes / point.bytes:.1f}×"
+        ratio = "–" if reference is None else times(reference.bytes / point.bytes)
         rows.append([point.label or "–", f"{point.bytes:,}", number(point.bits_per_weight, ".3f"),
                      f"{100 * point.accuracy:.2f}", number(error, ".2f"), number(drop, "+.2f"), ratio])
     body = table(["point", "bytes", "bits per weight", "accuracy, %", "standard error", "drop, points",

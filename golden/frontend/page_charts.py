@@ -68,7 +68,7 @@ def _rows(data, width, key, title, description):
     pitch, top, bottom = (38, 4, 42) if narrow else (26, 4, 44)
     left = 6 if narrow else min(30, max(len(label(name, 30)) for name in data.names)) * MONO + 14
     widths = [max(map(len, column)) * MONO + 12 for column in zip(*data.texts)]
-    right = 6 if narrow else sum(widths) + 4
+    right = 14 if narrow else sum(widths) + 4
     height = top + pitch * len(data.names) + bottom
     most = _greatest(data)
     with figure_of(width, height) as figure:
@@ -90,7 +90,7 @@ def _rows(data, width, key, title, description):
         for row, (name, texts) in enumerate(zip(data.names, data.texts)):
             if narrow:
                 text = "  ".join(filter(None, texts))
-                room = int((width - 12) / MONO) - len(text) - 2
+                room = int((width - 20) / MONO) - len(text) - 2
                 _say(axes, 0, row - 0.16, label(name, max(8, room)), 0, "left", INK)
                 _say(axes, 1, row - 0.16, text, 0, "right", SOFT)
             else:
@@ -146,7 +146,7 @@ def histogram(layer, key: str) -> str:
     bins = np.arange(-layer.half, layer.half + 1)
     with figure_of(width, height) as figure:
         axes = _small(figure, width, height, 26, right=26)
-        share = layer.counts / layer.weights
+        share, close = layer.counts / layer.weights, False
         if layer.float is None:
             _columns_of(axes, bins, share)
             reach, ticks = layer.half + 0.6, [-layer.half, 0, layer.half]
@@ -160,12 +160,18 @@ def histogram(layer, key: str) -> str:
             axes.vlines(positions, -0.08 * top, -0.02 * top, color=MAIN, linewidth=0.5 if layer.bins > 63 else 1)
             reach = found.edges[-1]
             ticks = [positions[0], 0, positions[-1]]
+            close = positions[-1] < 0.36 * reach
+            if close:
+                ticks.remove(0)
             unit = "" if found.steps == 1 else " steps"
-            description += (f" The float weights reach from {found.edges[0]:.3g} to {reach:.3g}{unit}, the bins from "
+            description += (f" The float weights reach from {found.least:.3g} to {found.most:.3g}{unit}, the bins from "
                             f"{positions[0]:.3g} to {positions[-1]:.3g}{unit}.")
         axes.set_xlim(-reach, reach)
         axes.set_ylim(0 if layer.float is None else -0.1 * top, 1.04 * top)
         axes.set_xticks(ticks, [f"{tick:.3g}".replace("-", "\N{MINUS SIGN}") for tick in ticks])
+        if close:
+            for name, side in zip(axes.get_xticklabels(), ("right", "left")):
+                name.set_horizontalalignment(side)
         return svg(figure, key, title, description)
 
 
@@ -261,7 +267,7 @@ def _curve(curve, here, width, key, title):
     with figure_of(width, height) as figure:
         axes = figure.add_axes((left / width, bottom / height, 1 - (left + 14) / width, 1 - (bottom + top) / height))
         axes.grid()
-        axes.errorbar(sizes, accuracies, errors, color=MAIN, linewidth=2, elinewidth=1.2, marker="o", markersize=6,
+        axes.errorbar(sizes, accuracies, errors, color=MAIN, linewidth=2, elinewidth=1.2, marker="o", markersize=8,
                       markeredgecolor=BACK, markeredgewidth=1.2, zorder=3)
         levels = accuracies.copy()
         if curve.reference is not None:

@@ -15,7 +15,8 @@ from ..tune import coding_cost, exact_rate
 
 __all__ = ["Facts", "FloatLayer", "Layer", "TableFill", "gather"]
 
-FLOAT_COLUMNS = 72  #: of a histogram of float weights
+FLOAT_COLUMNS = 73  #: of a histogram of float weights; an odd number, so that one is around zero
+SHOWN = 0.999  #: share of the float weights that a histogram must show, where they reach beyond the bins
 
 
 class FloatLayer(NamedTuple):
@@ -25,6 +26,8 @@ class FloatLayer(NamedTuple):
     density: np.ndarray  #: share of the weights per unit, by column
     step: float  #: from bin to bin; 1 where positions are in steps, since there are several
     steps: int  #: number of scales
+    least: float  #: of the float weights
+    most: float
     snr_db: float | None  #: of the quantized weights; None where they are exact, or all float weights are 0
 
 
@@ -188,15 +191,16 @@ def _layer(number, name, shape, row, weights, floats, raw):
 
 
 def _beside(values, weights, scale, half):
-    """The histogram of float weights, around zero and as wide as they or the bins are."""
+    """The histogram of float weights, around zero; as wide as the bins are, or as all but few of the weights."""
     step = float(scale.reshape(-1)[0]) if scale.size == 1 else 1.0
     noise = float(np.square(values - weights * scale.astype(np.float64)).sum())
     power = float(np.square(values, dtype=np.float64).sum())
     values = values.reshape(-1).astype(np.float64) if scale.size == 1 else (values / scale).reshape(-1)
-    reach = max(float(np.abs(values).max()), (half + 0.5) * step)
-    columns, edges = np.histogram(values, FLOAT_COLUMNS + 1, (-reach, reach))
+    reach = max(float(np.quantile(np.abs(values), SHOWN, method="higher")), (half + 0.5) * step)
+    columns, edges = np.histogram(values, FLOAT_COLUMNS, (-reach, reach))
     density = columns / (len(values) * (edges[1] - edges[0]))
-    return FloatLayer(edges, density, step, scale.size, 10 * np.log10(power / noise) if power and noise else None)
+    snr_db = float(10 * np.log10(power / noise)) if power and noise else None
+    return FloatLayer(edges, density, step, scale.size, float(values.min()), float(values.max()), snr_db)
 
 
 def _tables(stream, decoded, rows, names, tables_of):

@@ -4,7 +4,7 @@ import math
 
 from .page_charts import ROWS, Bars, amount, bars, histogram, table_fill
 from .page_draw import label
-from .page_parts import escape, key_list, number, over, scrolled, section, table
+from .page_parts import escape, key_list, number, over, scrolled, section, table, times
 
 __all__ = ["SECTIONS"]
 
@@ -30,7 +30,7 @@ def _memory(facts):
     """Bytes of each layer, before and after: the paper's figure 5."""
     layers = facts.layers
     texts = [(amount(layer.before), "→", amount(layer.after),
-              f"{layer.before / layer.after:.1f}×" if layer.after else "") for layer in layers]
+              times(layer.before / layer.after) if layer.after else "") for layer in layers]
     unit, size = ("MB", 1e6) if max(layer.before for layer in layers) >= 1e6 else ("kB", 1e3)
     data = Bars(_names(facts), _numbers(facts), [layer.before / size for layer in layers],
                 [layer.after / size for layer in layers], None, texts, unit)
@@ -79,8 +79,9 @@ def _entropy(facts):
     keys = key_list([("main", "Shannon entropy", ""), ("mark stroke", "coded, in bits per weight", "")])
     return section("entropy", "Entropy", "Entropy against coded bits",
                    "The entropy of a layer’s weights by its own histogram is the least that a coder without context "
-                   f"can take. Layers that share a table pay a little for that; start states and ends of lanes are not "
-                   f"counted here.{_where_names_are(facts)}",
+                   f"can take. Layers that share a table pay a little for that. Start states and ends of lanes "
+                   "are not counted here, and what a state carries over can take a layer a little below its entropy."
+                   f"{_where_names_are(facts)}",
                    f"{keys}\n{chart}")
 
 
@@ -146,24 +147,25 @@ def _tables(facts):
 def _layers_of(fill, facts):
     if len(fill.layers) == len(facts.layers) and len(fill.layers) > 1:
         return "all layers"
-    shown = ", ".join(fill.layers[:3])
-    return shown if len(fill.layers) <= 3 else f"{shown} and {len(fill.layers) - 3} more"
+    shown = ", ".join(label(name, NAME) for name in fill.layers[:2])
+    return shown if len(fill.layers) <= 2 else f"{shown} and {len(fill.layers) - 2} more"
 
 
 def _layer_table(facts):
     """Every figure of every layer, and the sums."""
     floats = any(layer.float for layer in facts.layers)
-    heads = ["layer", "number", "shape", "weights", "float32, bytes", "coded, bytes", "smaller", "bins", "occur",
-             "zero", "entropy", "coded", "excess", "weights per token", "table", "M", "s", *["SNR, dB"] * floats]
+    heads = ["layer", "number", "weights", "float32, bytes", "coded, bytes", "smaller", "bins", "occur",
+             "zero", "entropy", "coded", "excess", "weights per token", "table", "M", "s", "shape",
+             *["SNR, dB"] * floats]
     rows = []
     for layer in facts.layers:
         row = layer.figures
-        rows.append([layer.name, f"{layer.number}", " × ".join(map(str, layer.shape)) or "scalar", f"{layer.weights:,}",
-                     f"{layer.before:,}", f"{layer.after:,.0f}",
+        rows.append([layer.name, f"{layer.number}", f"{layer.weights:,}", f"{layer.before:,}", f"{layer.after:,.0f}",
                      f"{layer.before / layer.after:.2f}×" if layer.after else "–",
                      f"{layer.bins}", f"{layer.used}", f"{100 * layer.zeros:.1f} %", f"{row['entropy']:.4f}",
                      f"{row['coded_bits_per_weight']:.4f}", over(row["coded_excess_percent"], 3),
                      f"{row['weights_per_token']:.2f}", f"{row['table']}", f"{row['max_run']}", f"{row['raw_bits']}",
+                     " × ".join(map(str, layer.shape)) or "scalar",
                      *[number(layer.float.snr_db, ".1f") if layer.float else ""] * floats])
     empty = f" Without weights: {escape(', '.join(facts.empty))}." if facts.empty else ""
     found = table(heads, rows, _sums(facts, len(heads)))
@@ -179,7 +181,7 @@ def _sums(facts, columns):
     before = 4 * total["weights"]
 
     def line(name, weights, old, new):
-        cells = [name, "", "", weights, f"{old:,}" if old else "–", f"{new:,.0f}",
+        cells = [name, "", weights, f"{old:,}" if old else "–", f"{new:,.0f}",
                  f"{old / new:.2f}×" if old and new else "–"]
         return cells + [""] * (columns - len(cells))
 

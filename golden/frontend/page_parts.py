@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from .page_draw import clean
 
-__all__ = ["Section", "escape", "key_list", "number", "over", "scrolled", "section", "table"]
+__all__ = ["Section", "escape", "key_list", "number", "over", "scrolled", "section", "table", "times"]
 
 
 class Section(NamedTuple):
@@ -29,6 +29,11 @@ def number(value, form: str) -> str:
 def over(percent, digits=2) -> str:
     """An excess in percent, or a dash where there is none."""
     return "–" if percent is None else f"{percent:+.{digits}f} %".replace("-", "\N{MINUS SIGN}")
+
+
+def times(ratio: float) -> str:
+    """How many times smaller."""
+    return f"{ratio:.{1 if ratio < 99.95 else 0}f}×"
 
 
 def section(key: str, short: str, title: str, note: str, body: str) -> Section:

@@ -24,9 +24,9 @@ pays for:
   of layers that share a table of Tansy's, whichever is smaller. A Huffman code has at most 15 bits and pays 4 bits per
   bin. The range coder and ANS have the same models: frequencies in 2^5 to 2^12 parts, the best for each model, for
   which they pay what Tansy's header takes for such a table.
-- zstd and xz find their models themselves. They get all layers as one sequence: a byte per weight, or two, four or
-  (three bins) five weights per byte, whichever is smaller. The entropy stage is Huff0, with next to no matches; xz is
-  -9e without checksum, with or without its contexts."""
+- zstd and xz find their models themselves. They get all layers as one sequence or each layer by itself, a byte per
+  weight, or where bins are few two, four or five weights per byte: whichever is smallest. The entropy stage is Huff0,
+  with next to no matches; xz is -9e without checksum, with or without its contexts."""
 EXCESS_NOTE = """\
 Excess over the entropy in percent. Where there are two figures: with each layer's exact frequencies for nothing and no
 numbers of weights / all in, as above."""

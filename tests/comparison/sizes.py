@@ -17,7 +17,7 @@ from ..baselines import fixed_width
 from ..sources import laplacian, real_network, shared_folder
 from .designs import SOURCES
 from .models import constriction_bits, huffman_bits, layer_bits, model_bits
-from .software import PER_BYTE, run_zstd_literals, run_zstd_packed, zstd_size
+from .software import PER_BYTE, huff0_size, zstd_size
 
 __all__ = ["BINS", "COLUMNS", "FREE", "TRAINED", "measure", "networks", "read_network"]
 
@@ -63,8 +63,15 @@ def read_network(path) -> dict[str, np.ndarray]:
     return tensors
 
 
-def _forms(weights, half):
+def _smallest(layers, size):
+    """Bits of a coder of bytes, in the form of the weights that it makes smallest: layer by layer, or all at once."""
+    together = np.concatenate(layers)
+    return 8 * min(sum(min(map(size, _forms(weights))) for weights in layers), min(map(size, _forms(together))))
+
+
+def _forms(weights):
     """The weights as bytes: one each; where they are small, 2 or 4 each, or five of three bins."""
+    half = max(1, int(np.abs(weights).max()))
     shifted = (weights.astype(np.int16) + half).astype(np.uint8)
     yield shifted.tobytes()
     width = fixed_width.width_of(half)
@@ -102,16 +109,13 @@ def measure(tensors, rounds: int) -> dict:
     """Bits per weight by each coder, with all it pays for; ``NAME_free`` is without models and numbers of weights."""
     layers = [array.reshape(-1).astype(np.int8) for array in map(np.asarray, tensors.values())
               if array.size and array.dtype.kind in "iu"]
-    together = np.concatenate(layers)
-    half = max(1, int(np.abs(together).max()))
+    weights = sum(map(len, layers))
     bits, stream, shared = _tansy(tensors, rounds)
     alone, numbers = [[i] for i in range(len(layers))], layer_bits(layers)
-    plain = sum(fixed_width.width_of(max(1, int(np.abs(weights).max()))) * len(weights) for weights in layers)
-    forms = list(_forms(together, half))
-    literals = [run(together, 1, half) for run in (run_zstd_packed, run_zstd_literals)]
+    plain = sum(fixed_width.width_of(max(1, int(np.abs(layer).max()))) * len(layer) for layer in layers)
     bits |= {"entropy": sum(map(entropy, layers)), "plain": -(-plain // 8) * 8 + 8 * len(layers) + numbers,
-             "huff0": min(found["bits"] for found in literals if found) + numbers,
-             "zstd": 8 * min(map(zstd_size, forms)) + numbers, "xz": 8 * min(map(_xz_size, forms)) + numbers,
+             "huff0": _smallest(layers, huff0_size) + numbers, "zstd": _smallest(layers, zstd_size) + numbers,
+             "xz": _smallest(layers, _xz_size) + numbers,
              "huffman_free": huffman_bits(layers, alone)[0],
              "huffman": min(sum(huffman_bits(layers, groups)) for groups in (alone, shared)) + numbers}
     bits |= {f"{name}_free": found for name, found in constriction_bits(layers, alone).items()}
@@ -121,5 +125,5 @@ def measure(tensors, rounds: int) -> dict:
         charged.append({name: found + cost for name, found in constriction_bits(layers, groups, models).items()})
     bits |= {name: min(each[name] for each in charged) + numbers for name in charged[0]}
     config = stream.config
-    return {"weights": len(together), "layers": len(layers), "table_log": config.table_log, "max_run": config.max_run,
-            "tables": len(stream.tables)} | {name: value / len(together) for name, value in bits.items()}
+    return {"weights": weights, "layers": len(layers), "table_log": config.table_log, "max_run": config.max_run,
+            "tables": len(stream.tables)} | {name: value / weights for name, value in bits.items()}
