@@ -1,1 +1,1 @@
-"""The front end: what people bring to the codec, and what they look at. The codec imports nothing of it."""
+"""The front end: real models in, mixed precision, training. Extras are imported lazily; the codec needs none of it."""
