@@ -3,7 +3,7 @@
 import html
 import importlib.resources
 
-from .page_charts import amount, curve_chart
+from .page_charts import amount, curve_chart, is_near
 from .page_draw import clean
 from .page_layers import SECTIONS
 from .page_parts import key_list, number, over, scrolled, section, table, times
@@ -157,10 +157,11 @@ def _curve(curve, facts):
                      f"{100 * point.accuracy:.2f}", number(error, ".2f"), number(drop, "+.2f"), ratio])
     body = table(["point", "bytes", "bits per weight", "accuracy, %", "standard error", "drop, points",
                   "smaller than float32"], rows)
-    keys = key_list([("main", "networks of the curve, with the standard error", ""),
-                     ("mark stroke", "size of this file", "")])
+    keys = [("main", "networks of the curve" + ", with the standard error of each"
+             * any(point.standard_error for point in curve.points), "")]
+    keys += [("mark stroke", "this file", amount(here))] if is_near(curve, here) else []
     chart = curve_chart(curve, here, "curve", title)
     return section("curve", "Accuracy and size", title,
                    "Bytes count everything: words, tables, header, scales, biases.",
-                   f"{keys}\n{chart}\n<details><summary>All points as a table</summary>"
+                   f"{key_list(keys)}\n{chart}\n<details><summary>All points as a table</summary>"
                    f"{scrolled(body, 'Points of the curve')}</details>")

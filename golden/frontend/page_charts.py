@@ -10,7 +10,8 @@ import numpy as np
 
 from .page_draw import BACK, INK, LINE, MAIN, MARK, PALE, SOFT, figure_of, label, svg
 
-__all__ = ["ROWS", "WIDTHS", "Bars", "amount", "bars", "curve_chart", "histogram", "table_fill"]
+__all__ = ["ROWS", "WIDTHS", "Bars", "amount", "bars", "curve_chart", "histogram", "is_near",
+           "table_fill"]
 
 WIDTHS = {"wide": 880, "narrow": 340}
 ROWS = 40  #: layers that have a row each; more are columns
@@ -89,7 +90,7 @@ def _rows(data, width, key, title, description):
             axes.vlines(data.marks, rows - 0.62 * thick, rows + 0.62 * thick, color=MARK, linewidth=2.5)
         for row, (name, texts) in enumerate(zip(data.names, data.texts)):
             if narrow:
-                text = "  ".join(filter(None, texts))
+                text = "\N{NO-BREAK SPACE} ".join(filter(None, texts)).replace("\xa0 →\xa0 ", " → ")
                 room = int((width - 20) / MONO) - len(text) - 2
                 _say(axes, 0, row - 0.16, label(name, max(8, room)), 0, "left", INK)
                 _say(axes, 1, row - 0.16, text, 0, "right", SOFT)
@@ -197,7 +198,7 @@ def _columns_of(axes, places, values):
 
 def table_fill(fill, key: str) -> str:
     """The slots of a table by token, and a mark where each token's share would be."""
-    width, height = 420, 168
+    width, height = 340, 150
     table = fill.table
     tokens = np.arange(table.alphabet.size)
     counts = np.array(table.counts)
@@ -234,9 +235,9 @@ def _signed(value):
 def _name_tokens(axes, alphabet):
     """Values below the columns, as far as there is room; below them the runs."""
     tokens = alphabet.tokens
-    few = len(tokens) <= 17
-    kept = [i for i, (run, value) in enumerate(tokens) if few or alphabet.max_run == 1 and
-            value in (alphabet.value_min, 0, alphabet.value_max)]
+    few = len(tokens) <= 11
+    kept = [i for i, (run, value) in enumerate(tokens) if few or alphabet.max_run == 1 and (
+        value % 2 == 0 if len(tokens) <= 21 else value in (alphabet.value_min, 0, alphabet.value_max))]
     axes.set_xticks(kept, [_signed(tokens[i][1]) for i in kept])
     if alphabet.max_run == 1:
         return
@@ -245,9 +246,15 @@ def _name_tokens(axes, alphabet):
         if run:
             axes.axvline(places[0] - 0.5, color=LINE, linewidth=1, zorder=0)
         if alphabet.max_run <= 8 or run % 2 == 0:
-            axes.annotate(f"run {run}" if alphabet.max_run <= 4 else str(run), (np.mean(places), 0),
+            axes.annotate(f"run {run}" if alphabet.max_run <= 4 or not run else str(run), (np.mean(places), 0),
                           (0, -22 if few else -8), axes.get_xaxis_transform(), "offset points", ha="center", va="top",
                           color=SOFT)
+
+
+def is_near(curve, here: int) -> bool:
+    """Whether a file of so many bytes has a place in the chart of the curve."""
+    sizes = [point.bytes for point in curve.points]
+    return 0.5 * min(sizes) <= here <= 2 * max(sizes)
 
 
 def curve_chart(curve, here: int, key: str, title: str) -> str:
@@ -275,8 +282,8 @@ def _curve(curve, here, width, key, title):
             axes.axhline(levels[-1], color=SOFT, linewidth=1.2, dashes=(4, 3))
             axes.annotate(f"float {levels[-1]:.2f} %", (0, levels[-1]), (4, 4), axes.get_yaxis_transform(),
                           "offset points", ha="left", va="bottom", color=SOFT)
-        low, high = min(sizes), max(sizes)
-        if 0.5 * low <= here <= 2 * high:
+        low, high = sizes[0], sizes[-1]
+        if is_near(curve, here):
             low, high = min(low, here), max(high, here)
             axes.axvline(here, color=MARK, linewidth=1.6, zorder=1)
         _curve_axes(axes, (low, high), levels + [a - e for a, e in zip(accuracies, errors)], narrow)

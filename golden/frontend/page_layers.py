@@ -133,8 +133,9 @@ def _tables(facts):
         form = "counts" if fill.table.slots is None else "list of slots"
         percent = fill.excess_percent
         above = "" if percent is None else f" · {over(percent)} over the tokens’ entropy"
-        lines = [f"{sum(fill.table.counts)} slots for {held} of {alphabet.size} tokens, {single} of them with one "
-                 f"slot · M\xa0=\xa0{alphabet.max_run} · s\xa0=\xa0{alphabet.raw_bits}",
+        ones = f", {single} of them with one slot" if single else ""
+        lines = [f"{sum(fill.table.counts)} slots for {held} of {alphabet.size} tokens{ones} · "
+                 f"M\xa0=\xa0{alphabet.max_run} · s\xa0=\xa0{alphabet.raw_bits}",
                  f"{fill.figures['bytes']:g} bytes as {form}{above} · for {escape(_layers_of(fill, facts))}"]
         cards.append(_card(f"Table {fill.number}", lines, table_fill(fill, f"table-{fill.number}")))
     keys = key_list([("main", "slots of the token", ""), ("mark stroke", "its share of the tokens, in slots", "")])

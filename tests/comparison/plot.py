@@ -11,7 +11,7 @@ DRAWN = {  # key: colour, width of the line, marker; Tansy's stream is what the 
     "xz": ("#7b5ea7", 1.2, "D"), "huffman": ("#2f8f83", 1.2, "o"), "range": ("#9aa3ad", 1.2, "x"),
     "ans": ("#5b6673", 1.2, "+"), "file": ("#7ea9e0", 1.6, "o"), "stream": ("#1f5fa8", 2.4, "o"),
 }
-STYLE = {"svg.hashsalt": "tansy", "svg.fonttype": "path", "font.size": 9, "axes.edgecolor": "#9aa3ad",
+STYLE = {"svg.hashsalt": "tansy", "svg.fonttype": "none", "font.size": 9, "axes.edgecolor": "#9aa3ad",
          "text.color": "#222222"}
 
 
@@ -49,6 +49,8 @@ def _panel(axes, family, rows):
         axes.plot([row["entropy"] for row in rows], [100 * (row[name] / row["entropy"] - 1) for row in rows],
                   color=colour, linewidth=width, marker=marker, markersize=4, linestyle=line, label=COLUMNS[name])
     axes.set_yscale("log")
+    if len(rows) == 1:
+        axes.set_xlim(rows[0]["entropy"] - 0.5, rows[0]["entropy"] + 0.5)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.set_xlabel("entropy, bits per weight")
     axes.set_title(family, loc="left", fontweight="bold")
