@@ -114,6 +114,18 @@ def test_charts(browser, shown, view):
     assert [entry for entry in browser.run(CONTRAST) if entry[2] < 10.5] == []
 
 
+@pytest.mark.parametrize("width", [1280, 375, 320])
+def test_what_is_folded_away_fits_too(browser, shown, width):
+    browser.show(shown, width)
+    opened = browser.run("const all = [...document.querySelectorAll('details')]; all.forEach(e => e.open = true); "
+                         "return all.length")
+    assert opened == 2
+    scroll, client, _ = browser.run(WIDE)
+    assert scroll <= client == width
+    assert browser.run("return [...document.querySelectorAll('details table')].every(e => e.checkVisibility())")
+    assert [entry for entry in browser.run(CONTRAST) if entry[1] < 4.5] == []
+
+
 def test_bars_change_with_the_colours(browser, shown):
     fills = []
     for dark in (False, True):
