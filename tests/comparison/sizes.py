@@ -86,9 +86,10 @@ def _forms(weights):
 
 def _xz_size(data):
     """Bytes of ``xz -9e`` without a checksum, with its usual contexts or with none, whichever is shorter."""
-    preset = 9 | lzma.PRESET_EXTREME
-    return min(len(lzma.compress(data, lzma.FORMAT_XZ, lzma.CHECK_NONE, filters=[
-        {"id": lzma.FILTER_LZMA2, "preset": preset, **contexts}])) for contexts in ({}, {"lc": 0, "pb": 0}))
+    # A dictionary longer than the data would only cost memory and time.
+    usual = {"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "dict_size": max(4096, len(data))}
+    return min(len(lzma.compress(data, lzma.FORMAT_XZ, lzma.CHECK_NONE, filters=[usual | contexts]))
+               for contexts in ({}, {"lc": 0, "pb": 0}))
 
 
 def _tansy(tensors, rounds):
