@@ -6,10 +6,10 @@ from .cli import OneLineParser, atomic_write, run
 from .codec import decode_measured
 from .container import pack
 from .errors import FormatError
+from .figures import report
 from .formats import read_tensors
 from .network import encode_stream, restore
 from .options import add_plan_options, plan_options
-from .report import report
 
 __all__ = ["main"]
 

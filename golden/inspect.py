@@ -5,7 +5,7 @@ import json
 from .cli import OneLineParser, naming, read_bytes, run
 from .codec import MAX_WEIGHTS, decode_measured
 from .container import unpack
-from .report import report
+from .figures import report
 
 __all__ = ["main"]
 

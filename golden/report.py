@@ -1,92 +1,51 @@
-"""What a file holds and what it costs, layer by layer: the figures of ``golden.inspect`` and of ``golden.encode``."""
+"""The command that shows an encoded network as one HTML page; nothing is needed to open it, and no network."""
 
-from .header import header_bytes, table_nibbles
-from .tail import tail_bytes
-from .tokens import split_lanes, tokenize
-from .zeropoint import entropy_bits
+from pathlib import Path
 
-__all__ = ["entropy", "report"]
+from .cli import OneLineParser, atomic_write, naming, read_bytes, run
+from .codec import MAX_WEIGHTS
+from .errors import InputError
+from .formats import read_tensors
+from .frontend.curve import read_curve
+from .frontend.page import page
+from .frontend.page_draw import check_plotting
+from .frontend.page_facts import gather
 
-
-def entropy(weights) -> float:
-    """Shannon entropy of int8 weights by their own histogram: bits, of all of them together."""
-    return entropy_bits(weights) * len(weights)
-
-
-def report(stream, directory, decoded) -> dict:
-    """The figures of a file.
-
-    Parameters
-    ----------
-    stream : Stream
-    directory : Directory
-    decoded : list of (ndarray, int)
-        Per segment its weights and the bits of its tokens, from `golden.codec.decode_measured`.
-
-    Returns
-    -------
-    dict
-        Members ``"configuration"``, ``"layers"``, ``"tables"`` and ``"total"``. Entropies and rates are in bits per
-        weight. An excess is over the summed entropy of the segments, in percent; ``None`` where that is 0. The bits of
-        a layer are those of its tokens; the words hold the start states and the last, partly filled words as well.
-    """
-    config = stream.config
-    names = ("lanes", "vector", "word_bits", "preload", "table_log", "max_run", "raw_bits", "bins")
-    ranges = directory.segments([segment.weights for segment in stream.segments])
-    layers = [{"name": name, "shape": list(shape)} | _layer(stream, range(first, last), decoded[first:last])
-              for (name, shape), (first, last) in zip(directory.coded, ranges)]
-    tables = [{"bins": 2 * table.alphabet.half + 1, "max_run": table.alphabet.max_run,
-               "raw_bits": table.alphabet.raw_bits, "kind": "counts" if table.slots is None else "slots",
-               "bytes": len(table_nibbles(table)) / 2} for table in stream.tables]
-    return {"configuration": {name: getattr(config, name) for name in names}, "layers": layers, "tables": tables,
-            "total": _total(stream, directory, decoded, tables)}
+__all__ = ["main"]
 
 
-def _layer(stream, numbers, decoded):
-    """The figures of one layer: of the segments of these numbers."""
-    if not decoded:
-        return {"weights": 0, "segments": 0} | _rate("coded", 0, 0, 0)
-    table = stream.segments[numbers[0]].table
-    alphabet = stream.tables[table].alphabet
-    weights = sum(len(values) for values, _ in decoded)
-    tokens = sum(_tokens(stream, number, values) for number, (values, _) in zip(numbers, decoded))
-    total = _entropy(decoded)
-    return {"weights": weights, "segments": len(decoded), "table": table, "bins": 2 * alphabet.half + 1,
-            "max_run": alphabet.max_run, "raw_bits": alphabet.raw_bits, "weights_per_token": weights / tokens,
-            "entropy": total / weights} | _rate("coded", sum(bits for _, bits in decoded), weights, total)
+def _arguments():
+    parser = OneLineParser(prog="golden.report", description="Show an encoded network as a page: memory, bins and "
+                           "entropy per layer, weights and their bins, tables. All of the file is decoded and checked.")
+    parser.add_argument("file", help="encoded network, .tsy")
+    parser.add_argument("--float", metavar="W", dest="floats",
+                        help="the float weights it was made from, .npz or .safetensors, to set its bins beside them")
+    parser.add_argument("--curve", metavar="FILE", help="accuracy against size, .json; see golden/frontend/curve.py")
+    parser.add_argument("-o", "--output", metavar="FILE", help="the page (default: the file's name, with .html)")
+    parser.add_argument("--title", help="what the page calls the network (default: the file's name)")
+    parser.add_argument("--max-weights", type=int, default=MAX_WEIGHTS, metavar="COUNT",
+                        help=f"refuse a file that holds more (default: {MAX_WEIGHTS})")
+    return parser.parse_args()
 
 
-def _entropy(decoded):
-    return sum(entropy(values) for values, _ in decoded)
+def main():
+    """The command."""
+    arguments = _arguments()
+    check_plotting()
+    file = Path(arguments.file)
+    output = Path(arguments.output or file.with_suffix(".html"))
+    if output.suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"output must be a file .html, not {output}")
+    curve = read_curve(arguments.curve) if arguments.curve else None
+    floats = read_tensors(arguments.floats) if arguments.floats else None
+    with naming(file):
+        facts = gather(read_bytes(file), floats, arguments.max_weights)
+    text = page(arguments.title or file.name, facts, curve)
+    with atomic_write(output, "w") as target:
+        target.write(text)
+    print(f"{output}: {len(text.encode()):,} bytes; {len(facts.layers)} layers, {facts.ratio:.2f} times smaller than "
+          f"float32 with all that the file holds")
 
 
-def _tokens(stream, number, weights):
-    """Number of tokens of a segment."""
-    alphabet = stream.tables[stream.segments[number].table].alphabet
-    if alphabet.max_run == 1:
-        return len(weights)
-    sequences = split_lanes(weights, stream.config.lanes, stream.config.vector)
-    return sum(len(tokenize(sequence, alphabet).index) for sequence in sequences)
-
-
-def _rate(name, bits, weights, least):
-    """Bits as a rate and as an excess over the entropy."""
-    return {f"{name}_bits": bits, f"{name}_bits_per_weight": bits / weights if weights else 0.0,
-            f"{name}_excess_percent": 100 * (bits / least - 1) if least else None}
-
-
-def _total(stream, directory, decoded, tables):
-    """The figures of the whole: tokens, words, stream (header and words), and file without the raw arrays' bytes."""
-    weights, least = stream.weights, _entropy(decoded)
-    coded = sum(bits for _, bits in decoded)
-    header, tail = len(header_bytes(stream)), len(tail_bytes(directory))
-    words = sum(span.nbytes for span in stream.words)
-    raw = sum(array.nbytes for array in directory.raw.values())
-    return {"weights": weights, "segments": len(stream.segments), "spans": len(stream.spans),
-            "entropy": least / weights, **_rate("coded", coded, weights, least),
-            **_rate("words", 8 * words, weights, least), **_rate("stream", 8 * (header + words), weights, least),
-            **_rate("file", 8 * (header + words + tail - raw), weights, least),
-            "table_bytes": sum(table["bytes"] for table in tables), "header_bytes": header,
-            "words_bytes": words, "tail_bytes": tail,
-            "raw_bytes": raw, "file_bytes": header + words + tail,
-            "ratio_to_float32": 4 * weights / (header + words)}
+if __name__ == "__main__":
+    run(main, "golden.report")

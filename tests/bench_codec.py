@@ -13,7 +13,7 @@ import sys
 
 import numpy as np
 
-from golden.report import entropy
+from golden.figures import entropy
 
 from .comparison.software import run_constriction, run_tansy
 

@@ -11,9 +11,9 @@ import json
 import numpy as np
 from tqdm import tqdm
 
+from golden.figures import entropy
 from golden.network import encode_stream
 from golden.rate import exact_rate
-from golden.report import entropy
 from golden.tokens import split_lanes, tokenize
 from golden.tune import coding_cost, record_bits
 

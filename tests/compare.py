@@ -14,11 +14,11 @@ from tqdm import tqdm
 
 from golden.cli import OneLineParser, atomic_write, run
 from golden.errors import ConfigError
-from golden.report import entropy
+from golden.figures import entropy
 from hw.explore.cache import Cache
 from hw.targets import find_target
 
-from .comparison import hardware, sizes, software
+from .comparison import hardware, plot, sizes, software
 from .comparison.designs import BASELINES, PEERS, SOURCES, TANSY
 from .comparison.markdown import text_of
 from .sources import laplacian
@@ -56,8 +56,9 @@ def software_rows(args):
 def size_rows(args):
     """One row per network."""
     count, rounds = args.weights or (50_000 if args.quick else 1_000_000), 0 if args.quick else sizes.SEARCH_ROUNDS
-    return [{"network": name} | sizes.measure(tensors, rounds)
-            for name, tensors in tqdm(list(sizes.networks(count)), "sizes", disable=None)]
+    bins = sizes.BINS[::3] if args.quick else sizes.BINS
+    return [{"family": family, "network": name} | sizes.measure(tensors, rounds) for family, name, tensors in
+            tqdm(list(sizes.networks(count, bins, files=args.network)), "sizes", disable=None)]
 
 
 def _arguments():
@@ -68,6 +69,9 @@ def _arguments():
     parser.add_argument("--match", metavar="TEXT", help="only designs whose name holds this")
     parser.add_argument("--target", default="ecp5-85k-6", help="device (default: %(default)s)")
     parser.add_argument("--weights", type=int, metavar="K", help="weights of each source, in every section")
+    parser.add_argument("--network", action="append", default=[], metavar="FILE",
+                        help="a quantized or encoded network for the sizes; may be given again")
+    parser.add_argument("--plot", metavar="FILE", help="draw the sizes as SVG: excess over the entropy, by coder")
     parser.add_argument("--cache", default="build/compare", metavar="FOLDER", help="default: %(default)s")
     parser.add_argument("--json", metavar="FILE", help="write the figures as JSON")
     parser.add_argument("-o", "--output", metavar="FILE", help="write the tables, as Markdown (default: print them)")
@@ -76,6 +80,10 @@ def _arguments():
     for name, value in (("seeds", args.seeds), ("weights", args.weights)):
         if value is not None and value < 1:
             raise ConfigError(f"{name} must be at least 1, not {value}")
+    if args.plot and args.only and "sizes" not in args.only:
+        raise ConfigError("a plot is of the section sizes, which must not be left out")
+    for file in args.network:
+        sizes.read_network(file)
     return args
 
 
@@ -85,6 +93,10 @@ def main():
     measured = {"hardware": hardware_rows, "software": software_rows, "sizes": size_rows, "peers": lambda _: PEERS}
     sections = {name: measured[name](args) for name in SECTIONS if not args.only or name in args.only}
     text = text_of(sections)
+    if args.plot:
+        data = plot.picture(sections["sizes"])
+        with atomic_write(args.plot) as file:
+            file.write(data)
     if args.json:
         machine = {"machine": platform.machine(), "python": platform.python_version(), "numpy": np.__version__}
         with atomic_write(args.json, "w") as file:

@@ -18,9 +18,9 @@ from tests.cases import laplacian
 ROOT = Path(__file__).parents[1]
 
 
-def command(name, *arguments, cwd=ROOT):
-    """Run ``python -m golden.NAME``."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
+def command(name, *arguments, cwd=ROOT, environment=()):
+    """Run ``python -m golden.NAME``, with more in its environment if need be."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"} | dict(environment)
     return subprocess.run([sys.executable, "-m", f"golden.{name}", *map(str, arguments)], cwd=cwd, env=environment,
                           capture_output=True, text=True, check=False)
 
@@ -89,7 +89,7 @@ def test_inspect(folder):
     assert 0 < figures["layers"][0]["coded_excess_percent"] < 5
 
 
-@pytest.mark.parametrize("name", ["encode", "decode", "inspect"])
+@pytest.mark.parametrize("name", ["encode", "decode", "inspect", "report"])
 def test_help(name):
     done = command(name, "--help")
     assert done.returncode == 0 and f"golden.{name}" in done.stdout

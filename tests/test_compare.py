@@ -9,12 +9,16 @@ import numpy as np
 import pytest
 
 from golden.errors import TansyError
+from golden.network import encode_network
+from golden.normalize import coding_cost
+from golden.table import Alphabet, Table
+from golden.tune import record_bits
 from hw.explore.cache import Cache
 
 from .baselines import huffman
 from .baselines.huffman import HuffmanCode
 from .baselines.huffman_decoder import HuffmanDecoder
-from .comparison import hardware, sizes, software
+from .comparison import hardware, models, plot, sizes, software
 from .comparison.designs import BASELINES, SOURCES, TANSY, Network
 from .comparison.hardware import Built, leads, rates, simulate
 from .comparison.markdown import table, text_of
@@ -155,14 +159,86 @@ def test_zstd_without_matches_is_huffman():
     assert ideal - 0.001 < found < 1.01 * ideal
 
 
+LAYERS = [laplacian(3, 1.0, 5000), laplacian(15, 2.0, 3000, seed=1)]
+
+
 def test_sizes():
-    tensors = {"a": laplacian(3, 1.0, 5000), "b": laplacian(15, 2.0, 3000, seed=1).reshape(30, 100)}
+    tensors = {"a": LAYERS[0], "b": LAYERS[1].reshape(30, 100), "b.scale": np.ones(7, np.float32)}
     found = sizes.measure(tensors, 0)
-    assert found["weights"] == 8000
-    assert found["fixed"] == (2 * 5000 + 4 * 3000) / 8000
-    assert found["entropy"] < min(found[name] for name in ("words", "huffman", "ans", "zstd", "zstd_entropy"))
-    assert found["words"] < found["stream"] < 1.1 * found["entropy"]
-    assert found["huffman"] < found["fixed"]
+    assert (found["weights"], found["layers"]) == (8000, 2)
+    assert 0 < found["plain"] - (2 * 5000 + 4 * 3000) / 8000 < 0.01
+    for name in sizes.COLUMNS:
+        assert found["entropy"] < found.get(f"{name}_free", found["words"]) <= found[name], name
+    assert found["words"] < found["stream"] < found["file"] < 1.15 * found["entropy"]
+    assert found["file"] == 8 * (len(encode_network(tensors)) - 28) / 8000
+    assert found["ans"] < min(found[name] for name in ("huffman", "zstd", "xz", "huff0"))
+    assert max(found["huffman"], found["xz"]) < found["plain"]
+    assert found["range_free"] < 1.001 * found["entropy"] + 64 / 8000
+
+
+def test_coders_of_bytes_get_the_best_form():
+    """Layers by themselves where they differ, and several weights in a byte where that is smaller."""
+    sparse, dense = laplacian(3, 0.4, 20_000), laplacian(255, 6.0, 20_000)
+    sizes_of = []
+    assert sizes._smallest([sparse, dense], lambda data: sizes_of.append(len(data)) or len(data)) == 8 * 24_000
+    assert sizes_of == [20_000, 5_000, 4_000, 20_000, 40_000]
+    found = sizes.measure({"a": sparse, "b": dense}, 0)
+    alone = [sizes.measure({"a": layer}, 0) for layer in (sparse, dense)]
+    for name in ("zstd", "xz", "huff0"):
+        assert found[name] <= sum(each[name] for each in alone) / 2 + 0.01
+
+
+def test_a_model_is_paid_for():
+    """Code lengths and records by hand; a group of both layers pays once, and for naming nothing."""
+    alone, together = [[0], [1]], [[0, 1]]
+    halves = [int(np.abs(layer).max()) for layer in LAYERS]
+    payload, cost = models.huffman_bits(LAYERS, alone)
+    assert cost == sum(8 + 4 * (2 * half + 1) for half in halves)
+    expected = sum(HuffmanCode.of(layer, half, 15).lengths[value + half] for layer, half in zip(LAYERS, halves)
+                   for value in layer)
+    assert payload == -(-expected // 8) * 8
+    shared, once = models.huffman_bits(LAYERS, together)
+    assert shared > payload and once == 8 + 4 * (2 * max(halves) + 1)
+    found, cost = models.model_bits(LAYERS, alone)
+    assert [half for half, _ in found] == halves
+    assert all(sum(shares) in {1 << log for log in models.TABLE_LOGS} for _, shares in found)
+    assert cost == sum(4 + record_bits(Table(Alphabet(half), sum(shares).bit_length() - 1, shares))
+                       for half, shares in found)
+    bits = models.constriction_bits(LAYERS, alone, found)
+    ideal = sum(coding_cost(np.bincount(layer.astype(int) + half, minlength=2 * half + 1), shares)
+                for layer, (half, shares) in zip(LAYERS, found))
+    assert all(ideal < each < ideal + 80 for each in bits.values())
+
+
+def test_a_network_of_a_file(tmp_path):
+    tensors = {"a": LAYERS[0], "bias": np.ones(3, np.float32)}
+    np.savez(tmp_path / "n.npz", **tensors)
+    (tmp_path / "n.tsy").write_bytes(encode_network(tensors))
+    for file in ("n.npz", "n.tsy"):
+        (family, name, found), = sizes.networks(0, (), (), [tmp_path / file])
+        assert (family, name) == (sizes.TRAINED, "n")
+        assert np.array_equal(found["a"], LAYERS[0])
+
+
+def sized(family, name, entropy):
+    figures = {key: entropy * (1.01 + 0.01 * i) for i, key in enumerate(sizes.COLUMNS)}
+    free = {f"{key}_free": entropy * 1.005 for key in sizes.FREE}
+    return {"family": family, "network": name, "weights": 1000, "entropy": entropy, "table_log": 7} | figures | free
+
+
+def test_tables_of_sizes():
+    text = text_of({"sizes": [sized("a", "a, 3 bins", 2.0), sized("a", "none", 0.0)]})
+    assert "| a, 3 bins | 1,000 | 2.0000 | 2.0200 | 2.0400 |" in text
+    assert "| a, 3 bins | 1.00 | 2.00 | 3.00 | 4.00 | 0.50 / 5.00 |" in text
+    assert "| none |  |" in text
+
+
+def test_picture_of_sizes():
+    rows = [sized("a", "a, 3 bins", 1.5), sized("a", "a, 7 bins", 2.5), sized("b", "b", 0.5), sized("c", "c", 0.0)]
+    data = plot.picture(rows)
+    assert data == plot.picture(rows)
+    assert data.startswith(b"<?xml") and b"<script" not in data
+    assert sum(b'id="axes_%d"' % number in data for number in (1, 2, 3)) == 2
 
 
 def compare(*arguments):
@@ -179,9 +255,22 @@ def test_command(tmp_path):
     assert (tmp_path / "a.md").read_text().startswith("## Software, one core\n\n| source |")
 
 
+def test_command_sizes(monkeypatch, tmp_path):
+    """With no network but the embedded one and the sources."""
+    monkeypatch.setenv("TANSY_SHARED", str(tmp_path))
+    done = compare("--quick", "--only", "sizes", "--weights", "3000", "--network", "golden/digits/digits.npz",
+                   "--plot", str(tmp_path / "a.svg"), "-o", str(tmp_path / "a.md"))
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert (tmp_path / "a.md").read_text().count("\n| digits | ") == 2
+    assert (tmp_path / "a.svg").read_bytes().startswith(b"<?xml")
+
+
 @pytest.mark.parametrize("arguments, words", [
     (("--target", "abacus"), "target must be one of"), (("--seeds", "0"), "seeds must be at least 1, not 0"),
-    (("--only", "poems"), "invalid choice: 'poems'"),
+    (("--only", "poems"), "invalid choice: 'poems'"), (("--network", "none.npz"), "none.npz: cannot be read"),
+    (("--network", "golden/digits/float.npz"), "float.npz: a quantized network must hold an array of integers"),
+    (("--network", "pyproject.toml"), "weights must be in a file .npz"),
+    (("--only", "peers", "--plot", "a.svg"), "a plot is of the section sizes"),
 ])
 def test_bad_arguments(arguments, words):
     done = compare(*arguments)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from golden.config import Config, TableStyle
+from golden.figures import entropy
 from golden.network import encode_stream
-from golden.report import entropy
 from golden.table import Table
 from golden.tune import exact_rate, normalize
 from hw.axis import AxisDecoder

@@ -24,6 +24,8 @@ FOREIGN = {  # room: what it may import from PyPI
 ALSO = {  # file: what it may import besides
     "golden/formats.py": {"safetensors"},
     "golden/digits/train.py": {"sklearn"},
+    "golden/frontend/page_charts.py": {"matplotlib"},
+    "golden/frontend/page_draw.py": {"matplotlib"},
     "hw/explore/plot.py": {"matplotlib"},
     "hw/explore/workers.py": {"distributed"},
 }

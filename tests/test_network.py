@@ -7,10 +7,10 @@ from golden import scalar
 from golden.codec import decode_measured, encode
 from golden.container import pack, unpack
 from golden.errors import ConfigError, FormatError, InputError
+from golden.figures import entropy, report
 from golden.formats import read_tensors
 from golden.network import decode_network, encode_network, encode_stream
 from golden.plan import plan
-from golden.report import entropy, report
 from golden.rules import Rules, quantize_network
 from golden.stream import Stream
 from tests.cases import laplacian

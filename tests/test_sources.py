@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from golden.report import entropy
+from golden.figures import entropy
 from golden.tune import coding_cost
 
 from . import bench_tables

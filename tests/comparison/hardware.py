@@ -13,8 +13,8 @@ from tqdm import tqdm
 
 from golden.config import Config
 from golden.errors import TansyError
+from golden.figures import entropy
 from golden.network import encode_stream
-from golden.report import entropy
 from hw.build import build, summary
 from hw.synth import synthesize
 from hw.targets import find_target

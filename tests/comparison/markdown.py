@@ -11,6 +11,26 @@ __all__ = ["table", "text_of"]
 NOTE = ("{}. Each netlist twice: as emitted / with its ports behind a register each. MHz: median (best). LUT4 as Yosys "
         "maps; LUT placed as nextpnr counts, carry chains and all; rates are at the median, and per LUT placed.")
 
+SIZES_NOTE = """\
+Bits per weight, all in. Entropy is the Shannon entropy of each layer's weights by its own histogram. What each coder
+pays for:
+
+- Tansy, words: the lanes' start states, tokens, half-used last words. Header and words: besides, configuration,
+  tables, segments and CRC-32s, which is enough to decode. File: besides, names, shapes and what describes the raw
+  arrays, without these arrays' own bytes. Only Tansy pays for names, shapes and checksums.
+- All others pay for the number of weights of each layer, in the nibbles of Tansy's header, and for no other frame.
+- Plain packing: ceil(log2(bins)) bits per weight by the layer's own range, and a byte per layer to say so.
+- Huffman, and constriction's range coder and ANS: one stream for all layers; a model for each layer, or for each group
+  of layers that share a table of Tansy's, whichever is smaller. A Huffman code has at most 15 bits and pays 4 bits per
+  bin. The range coder and ANS have the same models: frequencies in 2^5 to 2^12 parts, the best for each model, for
+  which they pay what Tansy's header takes for such a table.
+- zstd and xz find their models themselves. They get all layers as one sequence or each layer by itself, a byte per
+  weight, or where bins are few two, four or five weights per byte: whichever is smallest. The entropy stage is Huff0,
+  with next to no matches; xz is -9e without checksum, with or without its contexts."""
+EXCESS_NOTE = """\
+Excess over the entropy in percent. Where there are two figures: with each layer's exact frequencies for nothing and no
+numbers of weights / all in, as above."""
+
 
 def table(heads, rows) -> str:
     """A Markdown table of strings."""
@@ -69,11 +89,22 @@ def software_text(rows) -> str:
                           f"{row['encode_per_s'] / 1e6:,.1f}", f"{row['decode_per_s'] / 1e6:,.1f}"] for row in rows])
 
 
+def _excess(row, name):
+    """Excess over the entropy in percent; where models can be left out, without and with them."""
+    if not row["entropy"]:
+        return ""
+    percent = [f"{100 * (row[key] / row['entropy'] - 1):.2f}" for key in (f"{name}_free", name) if key in row]
+    return " / ".join(percent)
+
+
 def sizes_text(rows) -> str:
-    """The table of bits per weight."""
-    heads = ["network", "weights", *COLUMNS.values(), "R", "excess of the words"]
-    return table(heads, [[row["network"], f"{row['weights']:,}", *(f"{row[name]:.4f}" for name in COLUMNS),
-                          row["table_log"], f"{100 * (row['words'] / row['entropy'] - 1):.2f} %"] for row in rows])
+    """Two tables: bits per weight with all that is paid for, and the excess over the entropy."""
+    sizes = table(["network", "weights", "entropy", *COLUMNS.values(), "R"], [
+        [row["network"], f"{row['weights']:,}", f"{row['entropy']:.4f}", *(f"{row[name]:.4f}" for name in COLUMNS),
+         row["table_log"]] for row in rows])
+    excess = table(["network", *COLUMNS.values()],
+                   [[row["network"], *(_excess(row, name) for name in COLUMNS)] for row in rows])
+    return "\n\n".join((SIZES_NOTE, sizes, EXCESS_NOTE, excess))
 
 
 def peers_text(rows) -> str:

@@ -14,8 +14,8 @@ from golden import codec
 from golden.plan import plan
 from golden.stream import Stream
 
-__all__ = ["CODERS", "measure", "run_constriction", "run_range", "run_tansy", "run_zstd", "run_zstd_literals",
-           "run_zstd_packed", "timed", "zstd_size"]
+__all__ = ["CODERS", "huff0_size", "measure", "run_constriction", "run_range", "run_tansy", "run_zstd",
+           "run_zstd_literals", "run_zstd_packed", "timed", "zstd_size"]
 
 # No compressor of zstandard leaves its search for matches out. This one all but finds none: 64 places of memory for
 # sequences of at least 7. The windows are 128 KiB, for a block is no larger than that.
@@ -143,6 +143,11 @@ def run_zstd_packed(weights, repeat, half):
 
     return _zstd("zstd, entropy stage, 5 weights per byte", _literals(), repeat, _bytes_of(weights, half), pack,
                  lambda found: table[found].reshape(-1)[:len(weights)])
+
+
+def huff0_size(data: bytes) -> int:
+    """Bytes of zstandard's entropy stage."""
+    return len(_literals().compress(data))
 
 
 def zstd_size(data: bytes, level: int = 19) -> int:
