@@ -152,4 +152,4 @@ def test_a_missing_package_names_the_extra(tmp_path, monkeypatch):
         return _import(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", no_safetensors)
-    assert_refused(tmp_path / "a.safetensors", r"pip install tansy\[safetensors\]")
+    assert_refused(tmp_path / "a.safetensors", r"pip install 'tansy\[safetensors\]'")
