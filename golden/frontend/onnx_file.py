@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..errors import InputError
-from ..formats import TensorFile
+from ..formats import TensorFile, one_line
 from .onnx_fold import find_folds
 from .onnx_graph import Graph
 from .onnx_load import load_graph, read_data
@@ -31,6 +31,15 @@ class OnnxFile(TensorFile):
         return self.folded[name](self._stored) if name in self.folded else self._stored(name)
 
     def _open(self):
+        try:
+            self._understand()
+        except InputError:
+            raise
+        except Exception as error:  # The library does not check a graph: what a damaged one raises is an open set.
+            raise InputError(f"{self.path}: not a sound .onnx file: {one_line(error)}") from None
+
+    def _understand(self):
+        """Fill `tensors`."""
         self.graph = Graph(load_graph(self.path))
         self.kinds = {name: self._kind(name) for name in self.graph.constants}
         verdicts = {name: self.graph.verdict(name, len(shape)) for name, (shape, _) in self.kinds.items()}
@@ -85,7 +94,11 @@ class OnnxFile(TensorFile):
         """Give integers their scale and zero point; what serves nothing else is not written by its own name."""
         served = {}
         for name, info in self.tensors.items():
-            found = self.graph.quantization(name) if info.dtype is not None and info.dtype.kind in "iu" else None
+            if info.dtype is None or info.dtype.kind not in "iu":
+                continue
+            found, factors = self.graph.quantization(name), self.graph.bias_scales(name)
+            if factors is not None:
+                self.tensors[name] = info._replace(scale=self._product(factors, info.shape))
             if found is None:
                 continue
             beside = [self._shaped(part, info.shape, found.axis) for part in found[:2]]
@@ -98,6 +111,11 @@ class OnnxFile(TensorFile):
             if part is not None and self.graph.serves_only(part, owners):
                 self.tensors[part] = self.tensors[part]._replace(
                     action="merged", reason=f"scale or zero point of {', '.join(owners)}, written beside")
+
+    def _product(self, names, shape):
+        """The product of scales, if that has a shape that broadcasts."""
+        parts = [self._shaped(name, shape, 0) for name in names]
+        return None if any(part is None for part in parts) else np.multiply(*parts, dtype=np.float32)
 
     def _shaped(self, part, shape, axis):
         """A scale or zero point of a shape that broadcasts; ``None`` if there is none, or it has no such shape."""

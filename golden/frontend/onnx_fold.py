@@ -39,13 +39,13 @@ class Fold(NamedTuple):
         weight = read(self.weight)
         check_finite(self.weight, weight)
         gain = self.gain(read).reshape([-1 if axis == self.axis else 1 for axis in range(weight.ndim)])
-        return (weight * gain).astype(np.float32)
+        return _float32(weight * gain)
 
     def folded_bias(self, read) -> np.ndarray:
         """The bias of the layer and the normalization together."""
         _, shift, mean, _ = (_channels(read, name) for name in self.norm)
         bias = 0.0 if self.bias is None else _channels(read, self.bias)
-        return ((bias - mean) * self.gain(read) + shift).astype(np.float32)
+        return _float32((bias - mean) * self.gain(read) + shift)
 
 
 def find_folds(graph, infos) -> list[Fold]:
@@ -91,6 +91,12 @@ def _fold(graph, infos, node, layer):
     if len(shape) < 2 or any(infos[name].shape != (shape[axis],) for name in names[1:]):
         return None
     return Fold(node, layer.op_type, weight, bias, axis, norm, attribute(node, "epsilon", 1e-5))
+
+
+def _float32(array):
+    """As float32; what is beyond it becomes infinite, of which the quantizer complains."""
+    with np.errstate(over="ignore"):
+        return array.astype(np.float32)
 
 
 def _channels(read, name):

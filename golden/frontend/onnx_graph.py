@@ -24,6 +24,8 @@ SCALES = {
     "QGemm": {3: (4, 5)}, "ConvInteger": {1: (None, 3)}, "MatMulInteger": {0: (None, 2), 1: (None, 3)},
     "DynamicQuantizeMatMul": {1: (2, 3)}, "MatMulIntegerToFloat": {1: (3, 5)},
 }
+#: For each operator the input that is a bias of integers, and those whose product is its scale.
+BIAS_SCALES = {"QLinearConv": (8, (1, 4)), "QGemm": (6, (1, 4))}
 #: Operators through which a tensor reaches the one that uses it; the axis gets lost in those that reshape.
 PASSING = {"Identity", "Cast", "CastLike", "Transpose", "QuantizeLinear", "DequantizeLinear", "Dropout"}
 RESHAPING = {"Reshape", "Flatten", "Squeeze", "Unsqueeze"}
@@ -87,6 +89,8 @@ class Graph:
 
     def _unique(self, name):
         """The name, or one made from it if there is another constant of that name."""
+        if not isinstance(name, str):
+            raise ValueError(f"a name of a tensor is no text: {name!r}")
         number, found = 1, name
         while found in self.constants:
             number += 1
@@ -138,6 +142,15 @@ class Graph:
                  if use.index in SCALES.get(use.node.op_type, {})}
         return found.pop() if len(found) == 1 else None
 
+    def bias_scales(self, name) -> tuple[str, str] | None:
+        """The constants whose product is the scale of a bias of integers, where the operator says so."""
+        for node, index, _ in self.uses.get(name, []):
+            bias, parts = BIAS_SCALES.get(node.op_type, (None, ()))
+            names = tuple(node.input[part] for part in parts)
+            if index == bias and all(part in self.constants for part in names):
+                return names
+        return None
+
     def serves_only(self, part, owners) -> bool:
         """Whether all that a tensor is used for is to be scale or zero point of these."""
         return part not in self.outputs and all(
@@ -163,7 +176,10 @@ def attribute(node, name, default):
     """The value of an attribute of a node, or the default."""
     import onnx
 
-    return next((onnx.helper.get_attribute_value(each) for each in node.attribute if each.name == name), default)
+    found = next((onnx.helper.get_attribute_value(each) for each in node.attribute if each.name == name), default)
+    if not isinstance(found, (list, range) if isinstance(default, range) else type(default)):
+        raise ValueError(f"attribute {name} of {node.op_type} is {found!r}")
+    return found
 
 
 def _back(node, axis, dimensions):

@@ -5,7 +5,6 @@ lengths (the wire format of protocol buffers) and handed to the library piece by
 without its data and marked, as ONNX marks data in another file, with their place in this one.
 """
 
-import contextlib
 import math
 import mmap
 from pathlib import Path
@@ -102,16 +101,15 @@ def _external(path, name, place):
     file = Path(path) if location == THIS_FILE else folder / location
     if location != THIS_FILE and folder not in file.resolve().parents:
         raise InputError(f"{path}: data of tensor {name} must be beside the model, not in {location}")
-    with contextlib.suppress(ValueError):
-        offset, length = int(place.get("offset", 0)), int(place.get("length", -1))
-        if offset >= 0:
-            try:
-                with open(file, "rb") as data:
-                    data.seek(offset)
-                    return data.read(length)
-            except OSError as error:
-                raise InputError(f"{path}: data of tensor {name} in {file}: {error.strerror}") from None
-    raise InputError(f"{path}: data of tensor {name} have no sound place in {file}")
+    numbers = [place.get("offset", "0"), place.get("length", "0")]
+    if not all(number.isdecimal() and len(number) < 19 for number in numbers):
+        raise InputError(f"{path}: data of tensor {name} must have a place in {file}, not {' + '.join(numbers)}")
+    try:
+        with open(file, "rb") as data:
+            data.seek(int(numbers[0]))
+            return data.read(int(numbers[1]) if "length" in place else -1)
+    except OSError as error:
+        raise InputError(f"{path}: data of tensor {name} in {file}: {error.strerror}") from None
 
 
 def _graph(data, start, end, model):

@@ -67,6 +67,8 @@ class TfliteFile(TensorFile):
         """Fill `tensors` and `places`."""
         labels = {number: label for label, number in vars(tflite.TensorType).items() if not label.startswith("_")}
         found, self.places = [], {}
+        for number in range(self._length(model.BuffersLength())):
+            self._extent(model.Buffers(number))
         for number in range(self._length(model.SubgraphsLength())):
             graph = model.Subgraphs(number)
             uses = self._uses(tflite, model, graph)
@@ -118,14 +120,18 @@ class TfliteFile(TensorFile):
             if tensor.Buffer():
                 raise ValueError(f"a tensor in buffer {tensor.Buffer()} of {model.BuffersLength()}")
             return None
-        buffer = model.Buffers(tensor.Buffer())
+        start, count = self._extent(model.Buffers(tensor.Buffer()))
+        return (start, count) if count else None
+
+    def _extent(self, buffer):
+        """Start and length of a buffer's data, which must be in the file."""
         start, count = buffer.Offset(), buffer.Size()
         if start <= 1:  # The data are in the table, and not, for a large file, behind it.
             count = self._length(buffer.DataLength())
             start = buffer.DataAsNumpy().__array_interface__["data"][0] - self._address() if count else 0
         if not 0 <= start <= start + count <= len(self.data):
             raise ValueError(f"{count} bytes of data at {start} of {len(self.data)}")
-        return (start, count) if count else None
+        return start, count
 
     def _address(self):
         return np.frombuffer(self.data, np.uint8, 1).__array_interface__["data"][0]
