@@ -145,6 +145,8 @@ def write_npz(path, tensors) -> None:
     written = set()
     with atomic_write(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for name, array in tensors.items() if hasattr(tensors, "items") else tensors:
+            if "\0" in name:
+                raise InputError(f"{path}: names of arrays must be without zero characters, not {name!r}")
             if name in written:
                 raise InputError(f"{path}: arrays must have different names; there would be two of name {name}")
             written.add(name)

@@ -167,10 +167,14 @@ class _Search:
         self.half = half
         self.rate_weight = rate_weight
         self.count = count
-        order = np.argsort(np.abs(weights), kind="stable")
-        self.magnitudes = np.abs(weights[order])
-        self.negatives = np.concatenate(([0], np.cumsum(weights[order] < 0)))
-        self.sums = np.concatenate(([0.0], np.cumsum(self.magnitudes)))
+        self.magnitudes = np.abs(weights)
+        if rate_weight:
+            order = np.argsort(self.magnitudes, kind="stable")
+            self.negatives = np.concatenate(([0], np.cumsum(weights[order] < 0)))
+            del order
+        self.magnitudes.sort(kind="stable")
+        self.sums = np.zeros(weights.size + 1)
+        np.cumsum(self.magnitudes, out=self.sums[1:])
         self.power = float(np.square(self.magnitudes).sum())
 
     def best(self):

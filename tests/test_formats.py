@@ -135,6 +135,14 @@ def test_two_arrays_of_one_name_are_refused(tmp_path):
     assert_refused(tmp_path / "a.npz", "two arrays of one name")
 
 
+@pytest.mark.parametrize(("pairs", "match"), [
+    ([("x", 1), ("y", 2), ("x", 3)], "there would be two of name x"), ([("x\0y", 1)], "without zero characters")])
+def test_names_that_would_get_lost_are_refused(tmp_path, pairs, match):
+    with pytest.raises(InputError, match=match):
+        write_npz(tmp_path / "a.npz", ((name, np.int8(value)) for name, value in pairs))
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("name", ["a.txt", "a"])
 def test_other_suffixes_are_refused(tmp_path, name):
     (tmp_path / name).write_bytes(b"")

@@ -1,7 +1,8 @@
-"""ONNX models in: which tensors are weights, integers kept as they are, batch normalization folded, bad files named."""
+"""ONNX models in: which tensors are weights, batch normalization folded, bad files named."""
 
 import builtins
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,30 +10,12 @@ import pytest
 from golden.errors import InputError
 from golden.formats import read_tensors
 from golden.frontend.models import open_model
-from golden.integers import dequantize, original_integers
-from golden.network import decode_network, encode_network
 from golden.rules import Rules, decide, quantize_network
+from tests.onnx_models import model, output, saved
 from tests.test_commands import command, complaint
 
 onnx = pytest.importorskip("onnx", reason="needs the extra 'onnx'")
 helper, numpy_helper = pytest.importorskip("onnx.helper"), pytest.importorskip("onnx.numpy_helper")
-FLOAT = onnx.TensorProto.FLOAT
-
-
-def model(nodes, constants, inputs, outputs, domain=None):
-    """A model of nodes and named arrays; inputs and outputs are names with shapes."""
-    graph = helper.make_graph(
-        nodes, "g", [helper.make_tensor_value_info(name, FLOAT, shape) for name, shape in inputs.items()],
-        [helper.make_tensor_value_info(name, FLOAT, None) for name in outputs],
-        [array if isinstance(array, onnx.TensorProto) else numpy_helper.from_array(np.asarray(array), name)
-         for name, array in constants.items()])
-    sets = [helper.make_opsetid("", 21), *([helper.make_opsetid(domain, 1)] if domain else [])]
-    return helper.make_model(graph, opset_imports=sets, ir_version=10)
-
-
-def saved(path, *arguments, **more):
-    onnx.save(model(*arguments, **more), path)
-    return path
 
 
 def everything(path, **options):
@@ -174,12 +157,6 @@ def foldable(kind, with_bias, seed=3):
     return nodes, constants, {"x": x}, ["y"]
 
 
-def output(nodes, constants, inputs, outputs, **feed):
-    from onnx.reference import ReferenceEvaluator
-
-    return ReferenceEvaluator(model(nodes, constants, inputs, outputs)).run(None, feed)[0]
-
-
 @pytest.mark.parametrize("with_bias", [False, True])
 @pytest.mark.parametrize("kind", ["Conv", "ConvTranspose", "Gemm", "Gemm'"])
 def test_folding_computes_the_same(tmp_path, kind, with_bias):
@@ -232,114 +209,20 @@ def test_what_must_not_be_folded(tmp_path, change):
         assert np.array_equal(file.read("layer.weight"), constants["layer.weight"])
 
 
-def qdq(rng, with_least=False, unsigned=False):
-    """Two integer layers with biases: a convolution with a scale per channel, a fully connected layer with one."""
-    low, high = (0, 255) if unsigned else (-127, 127)
-    kind = np.uint8 if unsigned else np.int8
-    w = rng.integers(low, high + 1, (6, 3, 3, 3)).astype(kind)
-    zero = np.full(6, 128 if unsigned else 0, kind)
-    if unsigned:
-        w[w == 0] = 1
-    v = np.clip(np.rint(rng.laplace(0, 9, (48, 5))), -100, 100).astype(np.int8)
-    if with_least:
-        v[3, 2] = -128
-    constants = {"w": w, "w_scale": rng.uniform(0.01, 0.1, 6).astype(np.float32), "w_zero": zero,
-                 "b": rng.integers(-100000, 100000, 6).astype(np.int32), "b_scale": np.full(6, 1e-4, np.float32),
-                 "v": v, "v_scale": np.float32(0.05), "x_scale": np.float32(0.02), "x_zero": np.int8(3)}
-    return constants
-
-
-def qdq_model(constants):
-    nodes = [helper.make_node("QuantizeLinear", ["x", "x_scale", "x_zero"], ["xq"]),
-             helper.make_node("DequantizeLinear", ["xq", "x_scale", "x_zero"], ["xd"]),
-             helper.make_node("DequantizeLinear", ["w", "w_scale", "w_zero"], ["wd"], axis=0),
-             helper.make_node("DequantizeLinear", ["b", "b_scale"], ["bd"], axis=0),
-             helper.make_node("DequantizeLinear", ["v", "v_scale"], ["vd"]),
-             helper.make_node("Conv", ["xd", "wd", "bd"], ["c"]),
-             helper.make_node("Flatten", ["c"], ["f"]),
-             helper.make_node("MatMul", ["f", "vd"], ["y"])]
-    return nodes, constants, {"x": [1, 3, 6, 6]}, ["y"]
-
-
-@pytest.mark.parametrize("unsigned", [False, True])
-def test_qdq_comes_back_exactly(tmp_path, unsigned):
-    constants = qdq(np.random.default_rng(5), unsigned=unsigned)
-    path = saved(tmp_path / "net.onnx", *qdq_model(constants))
-    with open_model(path) as file:
-        quantized, report = quantize_network(file, Rules())
-    assert [name for name, array in quantized.items() if array.dtype == np.int8 and len(name) == 1] == ["w", "v"]
-    assert ("w.offset" in quantized) == unsigned and not {"w_scale", "w_zero", "v_scale"} & quantized.keys()
-    assert quantized["w.scale"].shape == (6, 1, 1, 1) and [row["bins"] for row in report] == [None, None]
-    back = decode_network(encode_network(quantized))
-    whole = original_integers(back)
-    assert all(np.array_equal(whole[name], constants[name]) for name in "wvb")
-    assert whole["w"].dtype == constants["w"].dtype and whole["b"].dtype == np.int32
-    real = dequantize(back)
-    shift = 128 if unsigned else 0
-    assert np.allclose(real["w"], (constants["w"].astype(float) - shift) * constants["w_scale"].reshape(-1, 1, 1, 1))
-    assert np.allclose(real["b"], constants["b"] * constants["b_scale"])
-    assert real["x_scale"] == np.float32(0.02) and real["x_zero"] == 3
-
-
-def test_what_the_codec_cannot_hold_passes_raw(tmp_path):
-    constants = qdq(np.random.default_rng(6), with_least=True)
-    path = saved(tmp_path / "net.onnx", *qdq_model(constants))
-    done = command("quantize", path, "--list")
-    reason = "v: raw (int8 from -128 to 99, beyond -127..127)"
-    least = constants["v"].max()
-    assert reason.replace("99", str(least)) in done.stdout.splitlines()
-    done = command("quantize", path, "-o", tmp_path / "q.npz")
-    assert reason.replace("99", str(least)) in done.stdout.splitlines()
-    done = command("encode", tmp_path / "q.npz", "-o", tmp_path / "net.tsy")
-    assert done.returncode == 0, done
-    assert command("decode", tmp_path / "net.tsy", "-o", tmp_path / "back.npz").returncode == 0
-    back = read_tensors(tmp_path / "back.npz")
-    assert back["v"].dtype == np.int8 and np.array_equal(back["v"], constants["v"])
-    assert np.array_equal(dequantize(back)["v"], constants["v"] * np.float32(0.05))
-    again = quantize_network(back, Rules())[0]
-    assert again.keys() == back.keys() and all(np.array_equal(again[name], back[name]) for name in back)
-
-
-def test_zeros_of_a_bias_stay_a_bias(tmp_path):
-    constants = qdq(np.random.default_rng(7)) | {"b": np.zeros(6, np.int32)}
-    with open_model(saved(tmp_path / "net.onnx", *qdq_model(constants))) as file:
-        quantized, _ = quantize_network(file, Rules())
-    back = decode_network(encode_network(quantized))
-    assert back["b"].dtype == np.int32 and not back["b"].any() and list(back)[:2] == ["w", "v"]
-
-
-def test_a_shared_scale_is_kept(tmp_path):
-    """A scale that serves an activation, too, stays there under its own name."""
-    nodes, constants, *rest = qdq_model(qdq(np.random.default_rng(8)))
-    nodes[0].input[1] = nodes[1].input[1] = "v_scale"
-    with open_model(saved(tmp_path / "net.onnx", nodes, constants, *rest)) as file:
-        quantized, _ = quantize_network(file, Rules())
-    assert quantized["v_scale"] == quantized["v.scale"] == np.float32(0.05)
-
-
-def test_qoperators(tmp_path):
-    rng = np.random.default_rng(9)
-    w, v = (rng.integers(-127, 128, shape).astype(np.int8) for shape in ((4, 3, 1, 1), (10, 7)))
-    u, t = rng.integers(1, 256, (7, 3)).astype(np.uint8), rng.integers(-90, 90, (5, 3, 1, 1)).astype(np.int8)
-    constants = {"s": np.float32(0.1), "z": np.int8(0), "w": w, "ws": rng.uniform(1, 2, 4).astype(np.float32),
-                 "wz": np.zeros(4, np.int8), "b": rng.integers(-999, 999, 4).astype(np.int32), "v": v,
-                 "vs": rng.uniform(1, 2, 7).astype(np.float32), "vz": np.zeros(7, np.int8), "u": u,
-                 "uz": np.uint8(128), "t": t}
-    nodes = [helper.make_node("QLinearConv", ["x", "s", "z", "w", "ws", "wz", "s", "z", "b"], ["c"]),
-             helper.make_node("QLinearMatMul", ["c2", "s", "z", "v", "vs", "vz", "s", "z"], ["d"]),
-             helper.make_node("MatMulInteger", ["d", "u", "", "uz"], ["e"]),
-             helper.make_node("ConvInteger", ["x", "t"], ["f"])]
-    path = saved(tmp_path / "net.onnx", nodes, constants, {"x": [1, 3, 4, 4], "c2": [2, 10]}, ["c", "e", "f"])
-    with open_model(path) as file:
-        axes = {name: file.tensors[name].axis for name in "wvut"}
-        quantized, report = quantize_network(file, Rules())
-    assert axes == {"w": 0, "v": 1, "u": 1, "t": 0}
-    assert [row["name"] for row in report] == ["w", "v", "u", "t"]
-    assert quantized["w.scale"].shape == (4, 1, 1, 1) and quantized["v.scale"].shape == (1, 7)
-    assert np.array_equal(quantized["v.scale"].ravel(), constants["vs"]) and quantized["u.scale"] == 1
-    whole = original_integers(decode_network(encode_network(quantized)))
-    assert all(np.array_equal(whole[name], constants[name]) for name in "wvutb")
-    assert np.allclose(quantized["b.scale"], 0.1 * constants["ws"])
+def test_models_of_the_library_itself(tmp_path):
+    """All that comes with the package: nothing is unknown, and what is read is what the library reads."""
+    files = sorted((Path(onnx.__file__).parent / "backend").rglob("*.onnx"))
+    if not files:
+        pytest.skip("this package of onnx comes without models")
+    weights = 0
+    for path in files:
+        expected = {tensor.name: numpy_helper.to_array(tensor) for tensor in onnx.load(path).graph.initializer}
+        with open_model(path, fold=False) as file:
+            assert not [info for info in file.tensors.values() if "unknown" in info.reason]
+            for name, array in expected.items():
+                assert np.array_equal(file.read(name), array), (path, name)
+            weights += sum(info.action == "weight" for info in file.tensors.values())
+    assert weights > 10
 
 
 def test_the_first_nan_is_named(tmp_path):

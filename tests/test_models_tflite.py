@@ -123,6 +123,17 @@ def test_what_the_codec_cannot_hold_is_said(tmp_path):
     assert back["dense"].dtype == np.int8 and np.array_equal(back["dense"], integers(least=True)["dense"].array)
 
 
+def test_a_real_network_is_coded_as_its_arrays_are(tmp_path, shared_data):
+    arrays = read_tensors(shared_data / "resnet8.npz")
+    layers = [name.removesuffix(".weight") for name in arrays if name.endswith(".weight")]
+    kinds = {name: "FULLY_CONNECTED" if name == "dense" else "CONV_2D" for name in layers}
+    nodes = [Node(kinds[name], ("x", f"{name}.weight", f"{name}.bias"), f"{name}.y") for name in layers]
+    with open_model(saved(tmp_path / "net.tflite", build(nodes, arrays))) as file:
+        found, _ = quantize_network(file, Rules(7))
+    expected, _ = quantize_network(arrays, Rules(7))
+    assert list(found) == list(expected) and all(np.array_equal(found[name], expected[name]) for name in expected)
+
+
 def test_half_floats_behind_dequantize(tmp_path):
     """Float16 networks keep their constants before an operator that widens them."""
     rng = np.random.default_rng(2)

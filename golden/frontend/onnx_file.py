@@ -1,9 +1,12 @@
 """ONNX models: float, QDQ and QOperator, with data in the file or beside it."""
 
+from functools import partial
+
 import numpy as np
 
 from ..errors import InputError
 from ..formats import TensorFile, one_line
+from ..rules import check_finite
 from .onnx_fold import find_folds
 from .onnx_graph import Graph
 from .onnx_load import load_graph, read_data
@@ -24,11 +27,11 @@ class OnnxFile(TensorFile):
 
     def __init__(self, path, fold=True):
         self.fold = fold
-        self.folded = {}  # name: the function that makes this tensor from others
+        self.made = {}  # name: the function that makes this tensor from those of the file
         super().__init__(path)
 
     def read(self, name):
-        return self.folded[name](self._stored) if name in self.folded else self._stored(name)
+        return self.made[name](self._stored) if name in self.made else self._stored(name)
 
     def _open(self):
         try:
@@ -45,6 +48,7 @@ class OnnxFile(TensorFile):
         verdicts = {name: self.graph.verdict(name, len(shape)) for name, (shape, _) in self.kinds.items()}
         order = sorted(self.kinds, key=lambda name: verdicts[name].place)
         self.tensors = {name: describe(verdicts[name], *self.kinds[name]) for name in order}
+        self._round_weights()
         self._attach_scales()
         if self.fold:
             self._fold_all()
@@ -90,6 +94,19 @@ class OnnxFile(TensorFile):
                              f"{array.shape}")
         return array
 
+    def _round_weights(self):
+        """Take float weights that the graph rounds itself as the integers that it makes of them."""
+        for name, info in self.tensors.items():
+            node = self.graph.rounder(name) if info.action == "weight" and info.dtype.kind == "f" else None
+            found = self.graph.quantization(name) if node is not None else None
+            if found is None or found.scale is None or found.zero_point is None:
+                continue
+            dtype = self.kinds[found.zero_point][1]
+            scale, zero_point = (self._shaped(part, info.shape, found.axis) for part in found[:2])
+            if dtype in (np.int8, np.uint8) and scale is not None and zero_point is not None:
+                self.made[name] = partial(_rounded, name, scale, zero_point)
+                self.tensors[name] = info._replace(dtype=dtype, reason=f"{info.reason}, rounded by {node.op_type}")
+
     def _attach_scales(self):
         """Give integers their scale and zero point; what serves nothing else is not written by its own name."""
         served = {}
@@ -108,7 +125,8 @@ class OnnxFile(TensorFile):
             for part in found[:2]:
                 served.setdefault(part, []).append(name)
         for part, owners in served.items():
-            if part is not None and self.graph.serves_only(part, owners):
+            rounded = [self.graph.rounder(name).output[0] for name in owners if name in self.made]
+            if part is not None and self.graph.serves_only(part, owners + rounded):
                 self.tensors[part] = self.tensors[part]._replace(
                     action="merged", reason=f"scale or zero point of {', '.join(owners)}, written beside")
 
@@ -144,17 +162,17 @@ class OnnxFile(TensorFile):
             if fold is not None:
                 tensors[name] = info._replace(reason=f"{info.reason}, batch normalization folded in",
                                               dtype=np.dtype(np.float32))
-                self.folded[name] = fold.folded_weight
+                self.made[name] = fold.folded_weight
                 if fold.bias is None:
                     bias = self._bias_name(name)
                     tensors[bias] = tensors[name]._replace(shape=(info.shape[fold.axis],), action="raw", axis=None)
-                    self.folded[bias] = fold.folded_bias
+                    self.made[bias] = fold.folded_bias
         for fold in folds.values():
             if fold.bias is not None:
                 tensors[fold.bias] = tensors[fold.bias]._replace(dtype=np.dtype(np.float32))
-                self.folded[fold.bias] = fold.folded_bias
+                self.made[fold.bias] = fold.folded_bias
         for name, info in tensors.items():
-            if name in self.folded and info.action == "raw":
+            if name in self.made and info.action == "raw":
                 tensors[name] = info._replace(reason="bias, batch normalization folded in")
         self.tensors = tensors
 
@@ -164,3 +182,11 @@ class OnnxFile(TensorFile):
         while name in self.tensors:
             name += "_"
         return name
+
+
+def _rounded(name, scale, zero_point, read):
+    """What QuantizeLinear makes of a tensor: a tie goes to the even integer, then the zero point is added."""
+    weights = read(name)
+    check_finite(name, weights)
+    limits = np.iinfo(zero_point.dtype)
+    return np.clip(np.rint(weights / scale) + zero_point, limits.min, limits.max).astype(zero_point.dtype)

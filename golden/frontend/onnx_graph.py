@@ -20,8 +20,9 @@ WEIGHTS = {
 }
 #: For each operator the inputs that are scale and zero point of an input.
 SCALES = {
-    "DequantizeLinear": {0: (1, 2)}, "QLinearConv": {3: (4, 5)}, "QLinearMatMul": {0: (1, 2), 3: (4, 5)},
-    "QGemm": {3: (4, 5)}, "ConvInteger": {1: (None, 3)}, "MatMulInteger": {0: (None, 2), 1: (None, 3)},
+    "DequantizeLinear": {0: (1, 2)}, "QuantizeLinear": {0: (1, 2)}, "QLinearConv": {3: (4, 5)},
+    "QLinearMatMul": {0: (1, 2), 3: (4, 5)}, "QGemm": {3: (4, 5)}, "ConvInteger": {1: (None, 3)},
+    "MatMulInteger": {0: (None, 2), 1: (None, 3)},
     "DynamicQuantizeMatMul": {1: (2, 3)}, "MatMulIntegerToFloat": {1: (3, 5)},
 }
 #: For each operator the input that is a bias of integers, and those whose product is its scale.
@@ -142,6 +143,17 @@ class Graph:
                  if use.index in SCALES.get(use.node.op_type, {})}
         return found.pop() if len(found) == 1 else None
 
+    def rounder(self, name):
+        """The QuantizeLinear that alone takes a tensor, if all that follows it undoes it; else ``None``."""
+        uses = self.uses.get(name, [])
+        if len(uses) != 1 or uses[0].node.op_type != "QuantizeLinear" or uses[0].index or name in self.outputs:
+            return None
+        node = uses[0].node
+        after = self.uses.get(node.output[0], [])
+        undone = all(use.node.op_type == "DequantizeLinear" and use.index == 0 and use.node.input[1:] == node.input[1:]
+                     for use in after)
+        return node if after and undone and node.output[0] not in self.outputs else None
+
     def bias_scales(self, name) -> tuple[str, str] | None:
         """The constants whose product is the scale of a bias of integers, where the operator says so."""
         for node, index, _ in self.uses.get(name, []):
@@ -162,7 +174,7 @@ class Graph:
         scale, zero_point = (node.input[index] if index is not None and index < len(node.input) else ""
                              for index in SCALES[node.op_type][use.index])
         axis = attribute(node, "axis", 1)
-        if node.op_type != "DequantizeLinear":
+        if node.op_type not in ("DequantizeLinear", "QuantizeLinear"):
             axis = WEIGHTS[node.op_type][use.index]
             axis = axis if axis is not None else 1 - attribute(node, "transB", 0)
         if attribute(node, "block_size", 0):
