@@ -82,6 +82,16 @@ def test_quantizing_and_overruling(tmp_path):
     assert result["shape"].tolist() == [1, -1, 12]
 
 
+@pytest.mark.parametrize("others", [["Add"], ["Swirl"], ["Add", "Swirl"]])
+def test_one_use_as_a_weight_is_enough(tmp_path, others):
+    nodes = [helper.make_node(kind, ["x", "w"], [kind]) for kind in (*others, "MatMul")]
+    constants = {"w": np.ones((3, 4), np.float32)}
+    with open_model(saved(tmp_path / "net.onnx", nodes, constants, {"x": [1, 3]}, ["MatMul"])) as file:
+        assert file.tensors["w"][2:5] == ("weight", "weight of MatMul", 1)
+    with open_model(saved(tmp_path / "net.onnx", nodes[:-1], constants, {"x": [1, 3]}, ["Add"])) as file:
+        assert file.tensors["w"].action == (None if "Swirl" in others else "raw")
+
+
 @pytest.mark.parametrize("external", [False, True])
 @pytest.mark.parametrize("dtype", [np.float32, np.float16, np.float64, np.int8, np.uint8, np.int32, np.int64])
 def test_large_tensors_stay_on_disk(tmp_path, dtype, external):

@@ -120,8 +120,7 @@ class Graph:
             return Verdict("weight", f"weight of {kind}", axis, (number, index))
         if index == 0 and node.output and (kind in PASSING or kind in RESHAPING):
             found = self.verdict(node.output[0], None if kind in RESHAPING else dimensions, seen)
-            return found._replace(axis=_back(node, found.axis, dimensions),
-                                  place=found.place if found.action is not None else (number, index))
+            return found._replace(axis=_back(node, found.axis, dimensions))
         return self._other(node, index)._replace(place=(number, index))
 
     def _other(self, node, index):

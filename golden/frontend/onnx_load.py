@@ -6,13 +6,13 @@ without its data and marked, as ONNX marks data in another file, with their plac
 """
 
 import math
-import mmap
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import InputError
 from ..formats import missing_extra, one_line
+from .mapped import forget, map_file
 
 __all__ = ["load_graph", "read_data"]
 
@@ -42,7 +42,7 @@ def load_graph(path):
     except ImportError:
         raise missing_extra(path, "onnx") from None
     try:
-        with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        with open(path, "rb") as file, map_file(file) as data:
             model = _pieces(data, 0, len(data), onnx.ModelProto(), {GRAPH: _graph})
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
@@ -142,6 +142,7 @@ def _tensor(data, start, end, tensors):
         del tensor.external_data[:]
         for key, value in (("location", THIS_FILE), ("offset", raw[0]), ("length", raw[1] - raw[0])):
             tensor.external_data.add(key=key, value=str(value))
+        forget(data)
     tensors.append(tensor)
 
 

@@ -1,12 +1,12 @@
 """TFLite models: float and integer, per tensor or per channel. Nothing is read before it is asked for."""
 
 import math
-import mmap
 
 import numpy as np
 
 from ..errors import InputError
 from ..formats import TensorFile, missing_extra, one_line
+from .mapped import forget, map_file
 from .verdicts import Verdict, best, describe
 
 __all__ = ["TfliteFile"]
@@ -27,6 +27,9 @@ PASSING = {"DEQUANTIZE", "QUANTIZE", "CAST"}
 #: Operators that do not say whether an input is a weight.
 UNSURE = {"CUSTOM", "DELEGATE", "PLACEHOLDER_FOR_GREATER_OP_CODES", "CALL", "IF", "WHILE"}
 
+#: Buffers of more bytes than this are let go as soon as their place is known.
+LARGE = 1 << 16
+
 #: NumPy's types by the names of the format; those of 4 bits are unpacked to 8.
 TYPES = {"FLOAT32": "<f4", "FLOAT16": "<f2", "FLOAT64": "<f8", "INT8": "i1", "UINT8": "u1", "INT16": "<i2",
          "UINT16": "<u2", "INT32": "<i4", "UINT32": "<u4", "INT64": "<i8", "UINT64": "<u8", "INT4": "i1"}
@@ -37,7 +40,8 @@ class TfliteFile(TensorFile):
 
     def read(self, name):
         kind, shape, start, count = self.places[name]
-        data = np.frombuffer(self.data, np.uint8, count, start)
+        self.file.seek(start)  # Not from the mapping, whose pages would stay.
+        data = np.frombuffer(self.file.read(count), np.uint8)
         if kind == "INT4":
             low = np.stack((data & 15, data >> 4), axis=-1).reshape(-1)[:math.prod(shape)].astype(np.int8)
             return np.where(low > 7, low - 16, low).astype(np.int8).reshape(shape)
@@ -49,10 +53,10 @@ class TfliteFile(TensorFile):
             import tflite
         except ImportError:
             raise missing_extra(self.path, "tflite") from None
-        file = self._opened()
+        self.file = self._opened()
         try:
-            # Arrays may still look at the mapping when the file is closed; it goes with the last of them.
-            self.data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            # The package's arrays may still look at the mapping when the file is closed; it goes with the last of them.
+            self.data = map_file(self.file)
             if not tflite.Model.ModelBufferHasIdentifier(self.data, 0):
                 raise ValueError("its identifier is not TFL3")
             self._walk(tflite, tflite.Model.GetRootAs(self.data, 0))
@@ -131,6 +135,8 @@ class TfliteFile(TensorFile):
             start = buffer.DataAsNumpy().__array_interface__["data"][0] - self._address() if count else 0
         if not 0 <= start <= start + count <= len(self.data):
             raise ValueError(f"{count} bytes of data at {start} of {len(self.data)}")
+        if count > LARGE:
+            forget(self.data)
         return start, count
 
     def _address(self):
