@@ -110,6 +110,33 @@ def test_large_tensors_stay_on_disk(tmp_path, dtype, external):
     assert found["a"].dtype == (np.float32 if dtype == np.float16 else dtype)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int32])
+def test_data_in_fields_of_their_type(tmp_path, dtype):
+    """Not as raw bytes, but as a list of numbers; floats stay on disk here, too."""
+    array = (np.random.default_rng(13).normal(size=(40, 50)) * 1000).astype(dtype)
+    tensor = helper.make_tensor("w", helper.np_dtype_to_tensor_dtype(array.dtype), array.shape, array.ravel().tolist())
+    assert not tensor.HasField("raw_data")
+    path = saved(tmp_path / "net.onnx", [helper.make_node("MatMul", ["x", "w"], ["y"])], {"w": tensor}, {"x": [1, 40]},
+                 ["y"])
+    with open_model(path) as file:
+        assert (file.graph.constants["w"].ByteSize() < 300) == (dtype != np.int32)
+        assert file.read("w").dtype == dtype and np.array_equal(file.read("w"), array)
+
+
+def test_graphs_within_a_graph(tmp_path):
+    """Branches bring constants of their own, even two of one name."""
+    arrays = [np.full((3, 4), number, np.float32) for number in (1, 2)]
+    branches = [helper.make_graph([helper.make_node("MatMul", ["x", "w"], ["inner"])], "branch", [],
+                                  [helper.make_tensor_value_info("inner", onnx.TensorProto.FLOAT, None)],
+                                  [numpy_helper.from_array(array, "w")]) for array in arrays]
+    # The library sorts attributes by their names.
+    nodes = [helper.make_node("If", ["c"], ["y"], else_branch=branches[0], then_branch=branches[1])]
+    with open_model(saved(tmp_path / "net.onnx", nodes, {}, {"x": [1, 3]}, ["y"])) as file:
+        assert {name: (info.action, info.axis) for name, info in file.tensors.items()} == {
+            "w": ("weight", 1), "w#2": ("weight", 1)}
+        assert all(np.array_equal(file.read(name), array) for name, array in zip(("w", "w#2"), arrays))
+
+
 def test_types_that_numpy_lacks(tmp_path):
     values = np.array([[1.5, -2], [0.25, 8]], np.float32)
     fours = np.array([[-8, 7, 3], [0, -1, 5]], np.int8)
@@ -194,6 +221,25 @@ def test_no_fold_leaves_everything(tmp_path):
     done = command("quantize", path, "--list", "--no-fold")
     assert "bn.mean: raw (input_mean of BatchNormalization)" in done.stdout.splitlines()
     assert "bn.mean: folded (folded into layer.weight)" in command("quantize", path, "--list").stdout.splitlines()
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_parameters_of_two_normalizations(tmp_path, elsewhere):
+    """Both are folded; the parameters stay where something else takes one."""
+    nodes, constants, inputs, _ = foldable("Gemm", False)
+    constants["second"] = np.eye(6, dtype=np.float32)
+    nodes.append(helper.make_node("Gemm", ["y", "second"], ["b"]))
+    nodes.append(helper.make_node("BatchNormalization", ["b", *nodes[1].input[1:]], ["z"], epsilon=0.01))
+    nodes.append(helper.make_node("Mul", ["z", "bn.scale" if elsewhere else "z"], ["u"]))
+    with open_model(saved(tmp_path / "net.onnx", nodes, constants, inputs, ["u"])) as file:
+        folded = {name for name, info in file.tensors.items() if info.action == "folded"}
+        found = {name: file.read(name) for name in ("layer.weight", "layer.bias", "second", "second.bias")}
+    assert folded == {"bn.shift", "bn.mean", "bn.var"} | (set() if elsewhere else {"bn.scale"})
+    plain = [helper.make_node("Gemm", ["x", "layer.weight", "layer.bias"], ["y"], transB=1),
+             helper.make_node("Gemm", ["y", "second", "second.bias"], ["z"])]
+    x = np.random.default_rng(5).normal(size=inputs["x"]).astype(np.float32)
+    expected = output(nodes, constants, inputs, ["z"], x=x)
+    assert np.allclose(output(plain, found, inputs, ["z"], x=x), expected, atol=2e-5)
 
 
 @pytest.mark.parametrize("change", ["output", "branch", "shared", "training", "group", "factor", "integer"])

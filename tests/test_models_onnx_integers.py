@@ -115,6 +115,28 @@ def test_zeros_of_a_bias_stay_a_bias(tmp_path):
     assert back["b"].dtype == np.int32 and not back["b"].any() and list(back)[:2] == ["w", "v"]
 
 
+def test_scales_of_blocks_stay_apart(tmp_path):
+    rng = np.random.default_rng(14)
+    constants = {"w": rng.integers(-90, 90, (8, 6)).astype(np.int8), "s": rng.uniform(1, 2, (2, 6)).astype(np.float32)}
+    nodes = [helper.make_node("DequantizeLinear", ["w", "s"], ["wd"], axis=0, block_size=4),
+             helper.make_node("MatMul", ["x", "wd"], ["y"])]
+    with open_model(saved(tmp_path / "net.onnx", nodes, constants, {"x": [1, 8]}, ["y"])) as file:
+        found, _ = quantize_network(file, Rules())
+    assert np.array_equal(found["w"], constants["w"]) and found["w.scale"] == 1
+    assert np.array_equal(found["s"], constants["s"])
+
+
+def test_large_constants_are_exact(tmp_path):
+    """Numbers of 64 bits that float32, or float64, cannot hold."""
+    constants = {"w": np.eye(3, dtype=np.float32), "start": np.array([1, 2]),
+                 "end": np.array([2 ** 63 - 1, 2 ** 24 + 1])}
+    nodes = [helper.make_node("Slice", ["x", "start", "end"], ["a"]), helper.make_node("MatMul", ["a", "w"], ["y"])]
+    with open_model(saved(tmp_path / "net.onnx", nodes, constants, {"x": [3, 3]}, ["y"])) as file:
+        back = decode_network(encode_network(quantize_network(file, Rules())[0]))
+    assert back["end"].dtype == np.int64 and np.array_equal(back["end"], constants["end"])
+    assert back["start"].dtype == np.float32 and back["start"].tolist() == [1, 2]
+
+
 def test_a_shared_scale_is_kept(tmp_path):
     """A scale that serves an activation, too, stays there under its own name."""
     nodes, constants, *rest = qdq_model(qdq(np.random.default_rng(8)))

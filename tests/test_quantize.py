@@ -190,6 +190,13 @@ def test_errors(tensors, rules, error, match):
         quantize_network(tensors, Rules(**rules))
 
 
+def test_integers_that_are_no_weights_are_listed():
+    decision = decide({"w": np.array([1, 128])}, Rules())["w"]
+    assert decision.action == "refused" and "not 128; an array that holds no weights can be excluded" in decision.reason
+    found, _ = quantize_network({"w": np.array([1, 128, 2 ** 40 + 1])}, Rules(exclude=("w",)))
+    assert found["w"].dtype == np.int64 and found["w"].tolist() == [1, 128, 2 ** 40 + 1]
+
+
 def test_command_writes_and_reports(tmp_path):
     write_npz(tmp_path / "w.npz", NETWORK)
     done = command(tmp_path / "w.npz", "-o", tmp_path / "q.npz", "--bins", 7, "--bins-for", "a.*=3", "--json")

@@ -2,7 +2,8 @@
 
 The library parses a file as a whole, tensors and all. Here the fields of the outermost messages are found by their
 lengths (the wire format of protocol buffers) and handed to the library piece by piece; a large tensor is handed over
-without its data and marked, as ONNX marks data in another file, with their place in this one.
+without its data and marked, as ONNX marks data in another file, with their place in this one. Large integers that are
+stored as numbers of variable length, which no exporter does by itself, are parsed as they are.
 """
 
 import math
@@ -22,7 +23,9 @@ SMALL = 4096
 THIS_FILE = ""
 
 #: Field numbers of onnx.proto: the ways from the outermost message to tensors.
-GRAPH, NODE, INITIALIZER, ATTRIBUTE, TENSOR, RAW_DATA = 7, 1, 5, 5, 5, 9
+GRAPH, NODE, INITIALIZER, ATTRIBUTE, TENSOR = 7, 1, 5, 5, 5
+#: The fields of a tensor whose bytes are its data: ``raw_data``, and floats and doubles one after the other.
+DATA = (9, 4, 10)
 LENGTH_DELIMITED = 2
 
 #: Bits per element of the types that share bytes, by the ends of their names.
@@ -132,15 +135,17 @@ def _tensor(data, start, end, tensors):
     """Append a tensor to a field; a large one without its data, but with their place."""
     import onnx
 
-    raw = next(((first, last) for number, _, first, last in _fields(data, start, end) if number == RAW_DATA), None)
-    tensor = onnx.TensorProto()
-    if raw is None or end - start <= SMALL:
+    tensor, places = onnx.TensorProto(), []
+    if end - start > SMALL:
+        places = [(first, last) for number, _, first, last in _fields(data, start, end) if number in DATA]
+    if len(places) != 1:
         tensor.MergeFromString(data[start:end])
     else:
-        _pieces(data, start, end, tensor, {RAW_DATA: lambda *_: None})
+        first, last = places[0]
+        _pieces(data, start, end, tensor, dict.fromkeys(DATA, lambda *_: None))
         tensor.data_location = onnx.TensorProto.EXTERNAL
         del tensor.external_data[:]
-        for key, value in (("location", THIS_FILE), ("offset", raw[0]), ("length", raw[1] - raw[0])):
+        for key, value in (("location", THIS_FILE), ("offset", first), ("length", last - first)):
             tensor.external_data.add(key=key, value=str(value))
         forget(data)
     tensors.append(tensor)
