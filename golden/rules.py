@@ -345,8 +345,9 @@ def _report(name, q, scale, bins, weights):
            "step": [float(scale.min()), float(scale.max())] if scale.size else [1.0, 1.0],
            "mse": None, "snr_db": None, "entropy_bits": entropy_bits(q)}
     if weights is not None and weights.size:
-        weights = weights.astype(np.float64)
-        row["mse"] = float(np.square(weights - q * scale.astype(np.float64)).mean())
-        power = float(np.square(weights).mean())
+        error = np.asarray(q * scale.astype(np.float64))
+        np.subtract(weights, error, out=error)
+        row["mse"] = float(np.square(error, out=error).mean())
+        power = float(np.square(weights, out=error, dtype=np.float64).mean())
         row["snr_db"] = 10 * float(np.log10(power) - np.log10(row["mse"])) if row["mse"] > 0 else None
     return row

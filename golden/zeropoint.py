@@ -161,17 +161,19 @@ def _least_squares_step(magnitudes, half):
 
 
 class _Search:
-    """The cost of many steps at a time, and the search for the best, on a coarse grid and around its minima."""
+    """The cost of many steps at a time, and the search for the best, on a coarse grid and around its minima.
+
+    The weights, float64 without zeros, are overwritten.
+    """
 
     def __init__(self, weights, count, half, rate_weight):
         self.half = half
         self.rate_weight = rate_weight
         self.count = count
-        self.magnitudes = np.abs(weights)
         if rate_weight:
-            order = np.argsort(self.magnitudes, kind="stable")
+            order = np.argsort(np.abs(weights), kind="stable")
             self.negatives = np.concatenate(([0], np.cumsum(weights[order] < 0)))
-            del order
+        self.magnitudes = np.abs(weights, out=weights)
         self.magnitudes.sort(kind="stable")
         self.sums = np.zeros(weights.size + 1)
         np.cumsum(self.magnitudes, out=self.sums[1:])
