@@ -324,9 +324,9 @@ def _beside(source, name, end, known):
     found, owner = known, source.tensors[name]
     if found is None and name + end in source.tensors and _goes_beside(name + end, source.tensors):
         found = source.read(name + end)
-        check_finite(name + end, found)
     if found is None:
         return None
+    check_finite(name + end, found)
     try:
         fits = np.broadcast_shapes(found.shape, owner.shape) == owner.shape
     except ValueError:

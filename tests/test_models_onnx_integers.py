@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from golden.errors import InputError
 from golden.formats import read_tensors
 from golden.frontend.models import open_model
 from golden.integers import dequantize, original_integers
@@ -113,6 +114,22 @@ def test_zeros_of_a_bias_stay_a_bias(tmp_path):
         quantized, _ = quantize_network(file, Rules())
     back = decode_network(encode_network(quantized))
     assert back["b"].dtype == np.int32 and not back["b"].any() and list(back)[:2] == ["w", "v"]
+
+
+@pytest.mark.parametrize(("kind", "bad", "match"), [
+    (np.int8, np.nan, r"w.scale must be finite as float32, not nan at index \(2, 0, 0, 0\)"),
+    (np.float32, np.nan, r"scale of w must be finite as float32, not nan at index \(2, 0, 0, 0\)"),
+    (np.float32, 0, "scale of w must be positive, not 0.0")])
+def test_bad_scales_are_named(tmp_path, kind, bad, match):
+    nodes, constants, *rest = qdq_model(qdq(np.random.default_rng(15)))
+    constants["w"] = constants["w"].astype(kind)
+    constants["w_scale"][2] = bad
+    if kind == np.float32:
+        nodes.insert(2, helper.make_node("QuantizeLinear", ["w", "w_scale", "w_zero"], ["wq"], axis=0))
+        nodes[3].input[0] = "wq"
+    path = saved(tmp_path / "net.onnx", nodes, constants, *rest)
+    with open_model(path) as file, pytest.raises(InputError, match=match):
+        quantize_network(file, Rules())
 
 
 def test_scales_of_blocks_stay_apart(tmp_path):

@@ -164,7 +164,7 @@ class OnnxFile(TensorFile):
                                               dtype=np.dtype(np.float32))
                 self.made[name] = fold.folded_weight
                 if fold.bias is None:
-                    bias = self._bias_name(name)
+                    bias = _bias_name(name, self.tensors.keys() | tensors.keys())
                     tensors[bias] = tensors[name]._replace(shape=(info.shape[fold.axis],), action="raw", axis=None)
                     self.made[bias] = fold.folded_bias
         for fold in folds.values():
@@ -176,17 +176,21 @@ class OnnxFile(TensorFile):
                 tensors[name] = info._replace(reason="bias, batch normalization folded in")
         self.tensors = tensors
 
-    def _bias_name(self, weight):
-        """A name for the bias of a layer that had none."""
-        name = f"{weight.removesuffix('.weight')}.bias"
-        while name in self.tensors:
-            name += "_"
-        return name
+
+def _bias_name(weight, taken):
+    """A name for the bias of a layer that had none."""
+    name = f"{weight.removesuffix('.weight')}.bias"
+    while name in taken:
+        name += "_"
+    return name
 
 
 def _rounded(name, scale, zero_point, read):
     """What QuantizeLinear makes of a tensor: a tie goes to the even integer, then the zero point is added."""
     weights = read(name)
     check_finite(name, weights)
+    check_finite(f"scale of {name}", scale)
+    if not (scale > 0).all():
+        raise InputError(f"scale of {name} must be positive, not {scale.min()}")
     limits = np.iinfo(zero_point.dtype)
     return np.clip(np.rint(weights / scale) + zero_point, limits.min, limits.max).astype(zero_point.dtype)
