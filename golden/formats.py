@@ -56,8 +56,9 @@ class TensorFile:
         In the order of the file, or of the graph's execution.
     """
 
-    def __init__(self, path):
+    def __init__(self, path, widen=True):
         self.path = Path(path)
+        self.widen = widen
         self.tensors = {}
         self.closing = contextlib.ExitStack()
         try:
@@ -95,10 +96,16 @@ class TensorFile:
             raise InputError(f"{path}: cannot be read: {error.strerror}") from None
 
 
-def open_tensors(path) -> TensorFile:
+def open_tensors(path, widen: bool = True) -> TensorFile:
     """Open a ``.npz`` or ``.safetensors`` file; the suffix says which of the two it is.
 
     Integer types stay as they are; floats come back as float32, or float64 where they were longer than 32 bits.
+
+    Parameters
+    ----------
+    path : str or Path
+    widen : bool
+        Floats of NumPy's 16 bits become float32, too; otherwise they stay.
 
     Raises
     ------
@@ -110,10 +117,10 @@ def open_tensors(path) -> TensorFile:
     suffix = Path(path).suffix.lower()
     if suffix not in readers:
         raise InputError(f"{path}: weights must be in a file .npz or .safetensors, not {suffix or 'without suffix'!r}")
-    return readers[suffix](path)
+    return readers[suffix](path, widen)
 
 
-def read_tensors(path) -> dict[str, np.ndarray]:
+def read_tensors(path, widen: bool = True) -> dict[str, np.ndarray]:
     """Read all arrays of a ``.npz`` or ``.safetensors`` file; see `open_tensors`.
 
     Returns
@@ -121,7 +128,7 @@ def read_tensors(path) -> dict[str, np.ndarray]:
     dict of str to ndarray
         The arrays in the order of the file.
     """
-    with open_tensors(path) as file:
+    with open_tensors(path, widen) as file:
         return {name: file.read(name) for name in file.tensors}
 
 
@@ -176,18 +183,13 @@ def one_line(error) -> str:
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
 
 
-def _wide(dtype):
-    """The type in which an array of a type is handed over; ``None`` if it does not hold integers or floats."""
-    if dtype.kind == "f":
-        return np.dtype(np.float64 if dtype.itemsize > 4 else np.float32)
-    return dtype.newbyteorder("=") if dtype.kind in "iu" else None
-
-
-def _describe(path, name, shape, dtype):
-    wide = _wide(dtype)
-    if wide is None:
-        raise InputError(f"{path}: {name} must be an array of integers or floats, not of {dtype}")
-    return TensorInfo(tuple(map(int, shape)), wide)
+def _describe(file, name, shape, dtype):
+    """What is known of an array by its header: the type is the one in which it is handed over."""
+    if dtype.kind not in "iuf":
+        raise InputError(f"{file.path}: {name} must be an array of integers or floats, not of {dtype}")
+    if dtype.kind == "f" and (file.widen or dtype.itemsize != 2):
+        dtype = np.dtype(np.float64 if dtype.itemsize > 4 else np.float32)
+    return TensorInfo(tuple(map(int, shape)), dtype.newbyteorder("="))
 
 
 class _Npz(TensorFile):
@@ -222,7 +224,7 @@ class _Npz(TensorFile):
             shape, _, dtype = readers[version](data)
         if dtype.hasobject:
             raise ValueError("Object arrays cannot be loaded when allow_pickle=False")
-        return _describe(self.path, member.removesuffix(".npy"), shape, dtype)
+        return _describe(self, member.removesuffix(".npy"), shape, dtype)
 
     @contextlib.contextmanager
     def _sound(self):
@@ -258,7 +260,7 @@ class _Safetensors(TensorFile):
             if kind != "BF16" and kind not in SAFETENSORS_TYPES:
                 raise InputError(f"{path}: {name} must be an array of integers or floats, not of {kind}")
             dtype = np.dtype(SAFETENSORS_TYPES.get(kind, "<f4"))
-            self.tensors[name] = _describe(path, name, place["shape"], dtype)
+            self.tensors[name] = _describe(self, name, place["shape"], dtype)
 
     def read(self, name):
         first, end = self.places[name]["data_offsets"]

@@ -65,6 +65,15 @@ def test_half_floats_are_widened(tmp_path):
     assert_same(read_tensors(tmp_path / "a.npz"), {"x": np.array([1.5, -2], np.float32), "y": np.array([3], np.int16)})
 
 
+def test_half_floats_stay_where_asked(tmp_path, save_safetensors):
+    arrays = {"x": np.array([1.5, -2], np.float16), "y": np.array([0.1], np.float32)}
+    np.savez(tmp_path / "a.npz", **arrays)
+    save_safetensors(arrays, tmp_path / "a.safetensors")
+    assert_same(read_tensors(tmp_path / "a.npz", widen=False), arrays)
+    found = read_tensors(tmp_path / "a.safetensors", widen=False)
+    assert_same({name: found[name] for name in arrays}, arrays)
+
+
 def test_safetensors_in_the_order_of_the_data(tmp_path, save_safetensors):
     arrays = {f"layer{i}": np.full((2, 3), i, np.float32) for i in range(20)}
     save_safetensors(dict(arrays, half=np.array([0.25], np.float16)), tmp_path / "a.safetensors")

@@ -33,8 +33,8 @@ ALSO = {  # file: what it may import besides
 }
 # Extras, or slow to load: never at the top of a file.
 LAZY = {"safetensors", "onnx", "tflite", "sklearn", "cocotb_tools", "matplotlib", "distributed"}
-# Commands of the front end: what besides golden/frontend itself may import it.
-FRONT = {"golden/quantize.py"}
+# Commands of the front end: what in golden/, besides the front end itself, may import it.
+FRONT = {"golden/quantize.py", "golden/allocate.py", "golden/train.py", "golden/report.py"}
 
 
 def imported(source: str, package: str):
@@ -82,7 +82,7 @@ def test_the_codec_does_not_import_the_front_end():
     found = {path for path, text in files.items() if not path.startswith("golden/frontend/")
              for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom | ast.Import)
              if "frontend" in ast.unparse(node)}
-    assert found == FRONT
+    assert "golden/quantize.py" in found <= FRONT
 
 
 @pytest.mark.parametrize("path, source", [
