@@ -16,7 +16,8 @@ __all__ = ["main"]
 
 def _arguments():
     parser = OneLineParser(prog="golden.encode", description="Encode a quantized network. Arrays of integers within "
-                           "-127..127 are coded, arrays of floats go raw. What was written is decoded as a check.")
+                           "-127..127 are coded, arrays of floats go raw, and so do integers with a NAME.zero_point. "
+                           "What was written is decoded as a check.")
     parser.add_argument("network", help="quantized network, .npz or .safetensors")
     parser.add_argument("-o", "--output", required=True, help="encoded network, .tsy")
     add_plan_options(parser)

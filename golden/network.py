@@ -5,6 +5,7 @@ import numpy as np
 from .codec import MAX_WEIGHTS, decode, encode
 from .container import Directory, pack, stream_bytes, unpack
 from .errors import InputError
+from .formats import owner_of
 from .plan import plan
 from .stream import Stream
 
@@ -17,7 +18,8 @@ def encode_stream(tensors, **options) -> tuple[Stream, Directory]:
     Parameters
     ----------
     tensors : dict of str to ndarray
-        Arrays of integers within -127..127, which are coded, and of floats, which go raw.
+        Arrays of integers within -127..127, which are coded, and of floats, which go raw; so do integers that have a
+        ``NAME.zero_point``, and what goes beside integers (`golden.formats`).
     **options
         Those of `golden.plan.plan`. With a search the stream is never larger than without one of the same table log.
 
@@ -37,7 +39,7 @@ def encode_stream(tensors, **options) -> tuple[Stream, Directory]:
         tensor = np.asarray(tensor)
         if tensor.dtype.kind not in "iuf":
             raise InputError(f"{name} must be an array of integers or floats, not of {tensor.dtype}")
-        (raw if tensor.dtype.kind == "f" else coded)[name] = tensor
+        (raw if tensor.dtype.kind == "f" or _is_raw(name, tensors) else coded)[name] = tensor
     directory = Directory(tuple((name, tensor.shape) for name, tensor in coded.items()), raw)
     chosen = plan(coded, **options)
     stream = _coded(chosen, coded, directory)
@@ -46,6 +48,12 @@ def encode_stream(tensors, **options) -> tuple[Stream, Directory]:
         plain = plan(coded, **{**options, "search_rounds": 0, "table_log": chosen.config.table_log, "progress": False})
         stream = min(_coded(plain, coded, directory), stream, key=lambda each: len(stream_bytes(each)))
     return stream, directory
+
+
+def _is_raw(name, tensors):
+    """Whether integers are no weights, by the names of the arrays around them."""
+    owner = owner_of(name, tensors)
+    return f"{name}.zero_point" in tensors or (owner is not None and np.asarray(tensors[owner]).dtype.kind in "iu")
 
 
 def _coded(chosen, coded, directory):

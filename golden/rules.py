@@ -4,12 +4,18 @@ Rules
 -----
 - A float array of two or more dimensions is quantized; every other float array (biases, norms) passes raw, as float32.
   ``--include`` and ``--exclude`` overrule that by name; exclude wins.
+- Where a model file has a graph, the graph says which arrays are weights and which axis is that of the output
+  channels; the rules of dimensions hold for what a graph does not know. Include and exclude overrule it, too.
 - An integer array is taken for already quantized and passes as int8, values -127..127; its float array ``NAME.scale``
-  passes with it, or is written as 1.0. An excluded integer array passes raw, as float32.
+  passes with it, or is written as 1.0. A zero point is subtracted and passes as ``NAME.offset``. An array of 8 bits
+  that does not fit passes raw as it is, with a ``NAME.zero_point``; wider integers that do not fit are an error. An
+  integer array that is excluded, or that a graph says to be no weight, passes raw: as float32 where that is exact and
+  it has no scale, as it is otherwise.
 - The bins of a layer are those of the last ``--bins-for`` that matches it, else ``--bins``.
 - Per channel, the axis of the output channels is 0, or that of the last ``--axis`` that matches; a tensor without axes
   has one step. The scale has the shape that broadcasts against the tensor: (O, 1, 1, 1) for axis 0 of four.
-- A float that is NaN, infinite or beyond float32 is an error, in whatever array it stands.
+- A float that is NaN, infinite or beyond float32 is an error, in whatever array it stands; only what a graph says to
+  be no weight may be infinite.
 - An empty tensor stays empty, with scale 1; so do zeros: where all weights of one step become zero, the scale is 1.
 - A pattern that matches no array is an error.
 """
@@ -22,11 +28,14 @@ import numpy as np
 from tqdm import tqdm
 
 from .errors import ConfigError, InputError
+from .formats import TensorInfo, owner_of
+from .integers import MAX_WEIGHT, code, dequantize, pass_raw
 from .zeropoint import check_bins, check_rate_weight, entropy_bits, quantize_tensor
 
-__all__ = ["Decision", "Rules", "decide", "dequantize", "quantize_network"]
+__all__ = ["Arrays", "Decision", "Quantizer", "Rules", "check_finite", "decide", "dequantize", "quantize_network"]
 
-MAX_WEIGHT = 127
+#: What a graph may say of an array that is not written under its own name.
+NOT_WRITTEN = ("merged", "folded", "left out")
 
 
 @dataclass(frozen=True)
@@ -76,16 +85,118 @@ class Rules:
 
 
 class Decision(NamedTuple):
-    """What becomes of one array."""
+    """What becomes of one array.
 
-    action: str  #: "quantize", "keep" (integers, already quantized) or "raw"
+    The action is "quantize"; "keep" (integers, already quantized); "raw"; "refused" (integers that are no weights:
+    they must be excluded); or what a graph says of an array that is not written itself: "merged" (with another one),
+    "folded" (into another one) or "left out" (neither integers nor floats).
+    """
+
+    action: str
     reason: str  #: why, in words
     bins: int | None = None  #: of an array to quantize
     axis: int | None = None  #: of an array to quantize with a step per channel
 
 
-def decide(tensors, rules: Rules) -> dict[str, Decision]:
-    """What becomes of each array of a network under the rules.
+class Arrays:
+    """Arrays in memory, with what `golden.formats.TensorFile` has of those of a file.
+
+    Parameters
+    ----------
+    arrays : dict of str to ndarray
+    """
+
+    def __init__(self, arrays):
+        self.arrays = {name: np.asarray(array) for name, array in arrays.items()}
+        self.tensors = {name: TensorInfo(array.shape, array.dtype) for name, array in self.arrays.items()}
+
+    def read(self, name):
+        """The array of this name."""
+        return self.arrays[name]
+
+
+class Quantizer:
+    """The quantized arrays of a network, one after the other, so that a large one need not be in memory.
+
+    Iterating yields, in order, name and array: for each layer int8 NAME and float32 ``NAME.scale``; the arrays that
+    pass raw. `report` and `raw` fill as that goes on.
+
+    Parameters
+    ----------
+    source : TensorFile, Arrays, or dict of str to ndarray
+    rules : Rules
+    progress : bool
+        Show a progress bar where standard error is a terminal.
+
+    Attributes
+    ----------
+    report : list of dict
+        One per layer: name, shape, weights, bins, step (smallest and greatest), mse, snr_db, entropy_bits.
+    raw : list of dict
+        One per other array: name, shape, action, reason, and whether one would expect it to be coded ("uncoded").
+
+    Raises
+    ------
+    InputError
+        While iterating: if a float is not finite as float32, integers are no weights, or two arrays would get one name.
+        At once: as `decide`.
+    ConfigError
+        As `decide`.
+    """
+
+    def __init__(self, source, rules: Rules, progress: bool = False):
+        self.source = source if hasattr(source, "read") else Arrays(source)
+        self.rules = rules
+        self.progress = progress
+        self.decisions = _decide(self.source.tensors, rules)
+        self.report, self.raw = [], []
+        self.names = set()
+
+    def __iter__(self):
+        bar = tqdm(self.decisions.items(), desc="quantize", unit="array", disable=None if self.progress else True)
+        for name, decision in bar:
+            if _goes_beside(name, self.source.tensors):
+                continue
+            if decision.action in NOT_WRITTEN:
+                self._note(name, decision)
+                continue
+            for key, array in self._become(name, decision).items():
+                if key in self.names:
+                    raise InputError(f"arrays must have different names; there would be two of name {key}")
+                self.names.add(key)
+                yield key, array
+
+    def _become(self, name, decision):
+        """The arrays that one array becomes, by name."""
+        array, info = self.source.read(name), self.source.tensors[name]
+        check_finite(name, array, infinite=decision.action == "raw" and info.action == "raw")
+        if decision.action == "quantize":
+            q, scale = quantize_tensor(array, decision.bins, decision.axis, self.rules.rate_weight)
+            self.report.append(_report(name, q, scale, decision.bins, array))
+            return {name: q, f"{name}.scale": scale}
+        if array.dtype.kind == "f":
+            self._note(name, decision)
+            return {name: array.astype(np.float32)}
+        passed = _integers(self.source, name, array, decision)
+        if passed.why_raw is None:
+            self.report.append(_report(name, passed.array, passed.beside[".scale"], None, None))
+        else:
+            uncoded = decision.action == "keep"
+            self._note(name, Decision("raw", passed.why_raw) if uncoded else decision, uncoded)
+        return {name: passed.array, **{name + end: beside for end, beside in passed.beside.items()}}
+
+    def _note(self, name, decision, uncoded=False):
+        self.raw.append({"name": name, "shape": list(self.source.tensors[name].shape), "action": decision.action,
+                         "reason": decision.reason, "uncoded": uncoded or decision.action == "left out"})
+
+
+def decide(source, rules: Rules) -> dict[str, Decision]:
+    """What becomes of each array of a network under the rules. Integers are read, one array at a time, for their range.
+
+    Parameters
+    ----------
+    source : TensorFile, Arrays, or dict of str to ndarray
+    rules : Rules
 
     Raises
     ------
@@ -94,6 +205,48 @@ def decide(tensors, rules: Rules) -> dict[str, Decision]:
     ConfigError
         If an axis is beyond the dimensions of its tensor.
     """
+    source = source if hasattr(source, "read") else Arrays(source)
+    decisions = _decide(source.tensors, rules)
+    for name, decision in decisions.items():
+        if decision.action == "keep":
+            try:
+                why_raw = _integers(source, name, source.read(name), decision).why_raw
+                decisions[name] = decision if why_raw is None else Decision("raw", why_raw)
+            except _NoWeightsError as error:
+                decisions[name] = Decision("refused", str(error))
+    return decisions
+
+
+def quantize_network(tensors, rules: Rules, progress: bool = False) -> tuple[dict[str, np.ndarray], list[dict]]:
+    """Quantize the arrays of a network, all at once; the parameters, the results and the errors are `Quantizer`'s.
+
+    Returns
+    -------
+    tensors : dict of str to ndarray
+    report : list of dict
+    """
+    quantizer = Quantizer(tensors, rules, progress)
+    return dict(quantizer), quantizer.report
+
+
+def check_finite(name, array, infinite=False) -> None:
+    """Raise `InputError` for the first float that is NaN or, unless allowed, infinite as float32."""
+    if array.dtype.kind != "f":
+        return
+    with np.errstate(over="ignore"):
+        array32 = array.astype(np.float32, copy=False)
+    good = ~np.isnan(array32) if infinite else np.isfinite(array32)
+    if not good.all():
+        index = tuple(map(int, np.unravel_index(np.argmin(good), array.shape)))
+        raise InputError(f"{name} must be finite as float32, not {array[index]} at index {index}")
+
+
+class _NoWeightsError(InputError):
+    """Integers of a file without a graph are beyond those of weights."""
+
+
+def _decide(tensors, rules):
+    """What becomes of each array, as far as that can be said without reading it."""
     for pattern in rules.patterns:
         if not any(fnmatchcase(name, pattern) for name in tensors):
             raise InputError(f"pattern {pattern!r} must match an array of the file; there is none")
@@ -104,106 +257,87 @@ def decide(tensors, rules: Rules) -> dict[str, Decision]:
     return decisions
 
 
-def quantize_network(tensors, rules: Rules, progress: bool = False) -> tuple[dict[str, np.ndarray], list[dict]]:
-    """Quantize the arrays of a network.
-
-    Parameters
-    ----------
-    tensors : dict of str to ndarray
-        Floats or integers of any shape.
-    rules : Rules
-    progress : bool
-        Show a progress bar where standard error is a terminal.
-
-    Returns
-    -------
-    tensors : dict of str to ndarray
-        For each layer an int8 array NAME and a float32 array ``NAME.scale``; float32 arrays for all that passes raw.
-    report : list of dict
-        One per layer, in order: name, shape, weights, bins, step (smallest and greatest), mse, snr_db, entropy_bits.
-
-    Raises
-    ------
-    InputError
-        If a float is not finite as float32, or integers are no weights.
-    ConfigError
-        As `decide`.
-    """
-    decisions = decide(tensors, rules)
-    for name, array in tensors.items():
-        _check_finite(name, array)
-    result, report = {}, []
-    for name, decision in tqdm(decisions.items(), desc="quantize", unit="array", disable=None if progress else True):
-        array = tensors[name]
-        if decision.action == "raw":
-            result[name] = array.astype(np.float32)
-            continue
-        if decision.action == "quantize":
-            q, scale = quantize_tensor(array, decision.bins, decision.axis, rules.rate_weight)
-        else:
-            q, scale = _integers(name, array), _scale_of(name, tensors)
-        result[name], result[f"{name}.scale"] = q, scale
-        report.append(_report(name, q, scale, decision.bins, array if decision.action == "quantize" else None))
-    return result, report
-
-
-def dequantize(tensors) -> dict[str, np.ndarray]:
-    """The float32 arrays of a quantized network: each integer array times its ``NAME.scale``, the rest as it is."""
-    scales = {f"{name}.scale" for name, array in tensors.items() if array.dtype.kind in "iu"}
-    return {name: np.multiply(array, tensors.get(f"{name}.scale", np.float32(1)), dtype=np.float32)
-            if array.dtype.kind in "iu" else array for name, array in tensors.items() if name not in scales}
-
-
 def _decide_one(tensors, name, rules):
-    array = tensors[name]
-    owner = tensors.get(name.removesuffix(".scale"))
-    if name.endswith(".scale") and owner is not None and owner.dtype.kind in "iu":
-        return Decision("raw", f"scale of {name.removesuffix('.scale')}")
+    info = tensors[name]
+    if info.action in NOT_WRITTEN:
+        return Decision(info.action, info.reason)
+    if _goes_beside(name, tensors):
+        owner = owner_of(name, tensors)
+        return Decision("raw", f"{name.removeprefix(owner + '.').replace('_', ' ')} of {owner}")
     if any(fnmatchcase(name, pattern) for pattern in rules.exclude):
         return Decision("raw", "excluded")
-    if array.dtype.kind in "iu":
-        return Decision("keep", "integer")
     included = any(fnmatchcase(name, pattern) for pattern in rules.include)
-    if not included and array.ndim < 2:
-        return Decision("raw", f"float of {array.ndim} dimension{'s' * (array.ndim != 1)}")
+    reason = "included" if included else info.reason
+    if info.action == "raw" and not included:
+        return Decision("raw", reason)
+    if info.dtype.kind in "iu":
+        if info.dtype.itemsize > 1 and f"{name}.zero_point" in tensors:
+            return Decision("raw", f"integers of {info.dtype} with a zero point")
+        return Decision("keep", reason or "integer")
+    dimensions = len(info.shape)
+    plain = f"float of {dimensions} dimension{'s' * (dimensions != 1)}"
+    if not included and info.action is None and dimensions < 2:
+        return Decision("raw", f"{plain}, {reason}" if reason else plain)
     bins = _last_match(name, rules.bins_for, rules.bins)
-    axis = _last_match(name, rules.axes, 0) if rules.per_channel and array.ndim else None
-    if axis is not None and not -array.ndim <= axis < array.ndim:
-        raise ConfigError(f"axis of {name} must be one of its {array.ndim} dimensions, not {axis}")
-    return Decision("quantize", "included" if included else f"float of {array.ndim} dimensions", bins, axis)
+    axis = None
+    if rules.per_channel and dimensions:
+        axis = _last_match(name, rules.axes, 0 if info.axis is None else info.axis)
+    if axis is not None and not -dimensions <= axis < dimensions:
+        raise ConfigError(f"axis of {name} must be one of its {dimensions} dimensions, not {axis}")
+    if not included and info.action is None:
+        reason = f"{plain}, {reason}" if reason else plain
+    return Decision("quantize", reason, bins, axis)
 
 
 def _last_match(name, pairs, default):
     return next((value for pattern, value in reversed(pairs) if fnmatchcase(name, pattern)), default)
 
 
-def _check_finite(name, array):
-    if array.dtype.kind != "f":
-        return
-    with np.errstate(over="ignore"):
-        finite = np.isfinite(array.astype(np.float32))
-    if not finite.all():
-        index = tuple(map(int, np.unravel_index(np.argmin(finite), array.shape)))
-        raise InputError(f"{name} must be finite as float32, not {array[index]} at index {index}")
+def _goes_beside(name, tensors):
+    """Whether an array is that of a scale, offset or zero point beside integers, and passes with them."""
+    owner = owner_of(name, tensors)
+    return (owner is not None and tensors[name].action not in NOT_WRITTEN and tensors[owner].action not in NOT_WRITTEN
+            and tensors[owner].dtype.kind in "iu")
 
 
-def _integers(name, array):
-    wrong = (array > MAX_WEIGHT) | (array < -MAX_WEIGHT)
-    if wrong.any():
-        raise InputError(f"integers of {name} must be weights from -{MAX_WEIGHT} to {MAX_WEIGHT}, not "
-                         f"{array[wrong][0]}; an array that holds no weights can be excluded")
-    return array.astype(np.int8)
+def _integers(source, name, array, decision):
+    """An array of integers as it passes, with scale and zero point from the graph or from their own arrays."""
+    info = source.tensors[name]
+    scale = _beside(source, name, ".scale", info.scale)
+    zero_point = _beside(source, name, ".zero_point", info.zero_point)
+    offset = _beside(source, name, ".offset", None)
+    if zero_point is not None and offset is not None:
+        raise InputError(f"{name} must have a zero point or an offset, not both")
+    if decision.action == "raw":
+        passed = pass_raw(array, scale, zero_point)
+    else:
+        passed = code(array, scale, zero_point)
+        if passed.why_raw is not None and array.dtype.itemsize > 1 and info.action is None:
+            wrong = array[(array > MAX_WEIGHT) | (array < -MAX_WEIGHT)]
+            raise _NoWeightsError(f"integers of {name} must be weights from -{MAX_WEIGHT} to {MAX_WEIGHT}, not "
+                                  f"{wrong[0]}; an array that holds no weights can be excluded")
+    return passed if offset is None else passed._replace(beside=passed.beside | {".offset": offset})
 
 
-def _scale_of(name, tensors):
-    scale = tensors.get(f"{name}.scale", np.ones((), np.float32)).astype(np.float32)
+def _beside(source, name, end, known):
+    """What goes beside an array: what a graph knows of it, or the array of that name; ``None`` for neither."""
+    found, owner = known, source.tensors[name]
+    if found is None and name + end in source.tensors and _goes_beside(name + end, source.tensors):
+        found = source.read(name + end)
+    if found is None:
+        return None
+    check_finite(name + end, found)
     try:
-        fits = np.broadcast_shapes(scale.shape, tensors[name].shape) == tensors[name].shape
+        fits = np.broadcast_shapes(found.shape, owner.shape) == owner.shape
     except ValueError:
         fits = False
     if not fits:
-        raise InputError(f"{name}.scale must broadcast against {tensors[name].shape}, not be of shape {scale.shape}")
-    return scale
+        raise InputError(f"{name}{end} must broadcast against {owner.shape}, not be of shape {found.shape}")
+    if end == ".scale":
+        return found.astype(np.float32)
+    if found.dtype.kind not in "iu" or (end == ".zero_point" and np.any(found.astype(owner.dtype) != found)):
+        raise InputError(f"{name}{end} must be of integers that {owner.dtype} can hold, not of {found.dtype}")
+    return found
 
 
 def _report(name, q, scale, bins, weights):
@@ -211,8 +345,9 @@ def _report(name, q, scale, bins, weights):
            "step": [float(scale.min()), float(scale.max())] if scale.size else [1.0, 1.0],
            "mse": None, "snr_db": None, "entropy_bits": entropy_bits(q)}
     if weights is not None and weights.size:
-        weights = weights.astype(np.float64)
-        row["mse"] = float(np.square(weights - q * scale.astype(np.float64)).mean())
-        power = float(np.square(weights).mean())
+        error = np.asarray(q * scale.astype(np.float64))
+        np.subtract(weights, error, out=error)
+        row["mse"] = float(np.square(error, out=error).mean())
+        power = float(np.square(weights, out=error, dtype=np.float64).mean())
         row["snr_db"] = 10 * float(np.log10(power) - np.log10(row["mse"])) if row["mse"] > 0 else None
     return row

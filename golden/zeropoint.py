@@ -29,6 +29,8 @@ LOCAL_STEPS = 33
 REFINEMENTS = 3
 #: Binary searches done at a time, which bounds memory.
 SEARCHES = 1 << 18
+#: Weights counted at a time, likewise.
+COUNTED = 1 << 14
 
 FLOAT32 = np.finfo(np.float32)
 
@@ -120,7 +122,10 @@ def best_step(weights, bins: int, rate_weight: float = 0.0) -> float:
 
 def entropy_bits(q) -> float:
     """Shannon entropy of the histogram of an int8 array, in bits per weight; 0.0 for an empty one."""
-    counts = np.bincount(np.ravel(q).view(np.uint8))
+    values = np.ravel(q).view(np.uint8)
+    # A piece at a time: NumPy counts in a copy of 8 bytes per weight.
+    counts = sum((np.bincount(values[first:first + COUNTED], minlength=256) for first in range(0, q.size, COUNTED)),
+                 np.zeros(256, np.int64))
     share = counts[counts > 0] / max(q.size, 1)
     return float(np.abs(share @ np.log2(share)))
 
@@ -156,16 +161,22 @@ def _least_squares_step(magnitudes, half):
 
 
 class _Search:
-    """The cost of many steps at a time, and the search for the best, on a coarse grid and around its minima."""
+    """The cost of many steps at a time, and the search for the best, on a coarse grid and around its minima.
+
+    The weights, float64 without zeros, are overwritten.
+    """
 
     def __init__(self, weights, count, half, rate_weight):
         self.half = half
         self.rate_weight = rate_weight
         self.count = count
-        order = np.argsort(np.abs(weights), kind="stable")
-        self.magnitudes = np.abs(weights[order])
-        self.negatives = np.concatenate(([0], np.cumsum(weights[order] < 0)))
-        self.sums = np.concatenate(([0.0], np.cumsum(self.magnitudes)))
+        if rate_weight:
+            order = np.argsort(np.abs(weights), kind="stable")
+            self.negatives = np.concatenate(([0], np.cumsum(weights[order] < 0)))
+        self.magnitudes = np.abs(weights, out=weights)
+        self.magnitudes.sort(kind="stable")
+        self.sums = np.zeros(weights.size + 1)
+        np.cumsum(self.magnitudes, out=self.sums[1:])
         self.power = float(np.square(self.magnitudes).sum())
 
     def best(self):

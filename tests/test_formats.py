@@ -65,6 +65,15 @@ def test_half_floats_are_widened(tmp_path):
     assert_same(read_tensors(tmp_path / "a.npz"), {"x": np.array([1.5, -2], np.float32), "y": np.array([3], np.int16)})
 
 
+def test_half_floats_stay_where_asked(tmp_path, save_safetensors):
+    arrays = {"x": np.array([1.5, -2], np.float16), "y": np.array([0.1], np.float32)}
+    np.savez(tmp_path / "a.npz", **arrays)
+    save_safetensors(arrays, tmp_path / "a.safetensors")
+    assert_same(read_tensors(tmp_path / "a.npz", widen=False), arrays)
+    found = read_tensors(tmp_path / "a.safetensors", widen=False)
+    assert_same({name: found[name] for name in arrays}, arrays)
+
+
 def test_safetensors_in_the_order_of_the_data(tmp_path, save_safetensors):
     arrays = {f"layer{i}": np.full((2, 3), i, np.float32) for i in range(20)}
     save_safetensors(dict(arrays, half=np.array([0.25], np.float16)), tmp_path / "a.safetensors")
@@ -135,6 +144,14 @@ def test_two_arrays_of_one_name_are_refused(tmp_path):
     assert_refused(tmp_path / "a.npz", "two arrays of one name")
 
 
+@pytest.mark.parametrize(("pairs", "match"), [
+    ([("x", 1), ("y", 2), ("x", 3)], "there would be two of name x"), ([("x\0y", 1)], "without zero characters")])
+def test_names_that_would_get_lost_are_refused(tmp_path, pairs, match):
+    with pytest.raises(InputError, match=match):
+        write_npz(tmp_path / "a.npz", ((name, np.int8(value)) for name, value in pairs))
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("name", ["a.txt", "a"])
 def test_other_suffixes_are_refused(tmp_path, name):
     (tmp_path / name).write_bytes(b"")
@@ -152,4 +169,4 @@ def test_a_missing_package_names_the_extra(tmp_path, monkeypatch):
         return _import(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", no_safetensors)
-    assert_refused(tmp_path / "a.safetensors", r"pip install tansy\[safetensors\]")
+    assert_refused(tmp_path / "a.safetensors", r"pip install 'tansy\[safetensors\]'")

@@ -26,11 +26,17 @@ ALSO = {  # file: what it may import besides
     "golden/digits/train.py": {"sklearn"},
     "golden/frontend/page_charts.py": {"matplotlib"},
     "golden/frontend/page_draw.py": {"matplotlib"},
+    "golden/frontend/onnx_file.py": {"onnx"},
+    "golden/frontend/onnx_graph.py": {"onnx"},
+    "golden/frontend/onnx_load.py": {"onnx"},
+    "golden/frontend/tflite_file.py": {"tflite"},
     "hw/explore/plot.py": {"matplotlib"},
     "hw/explore/workers.py": {"distributed"},
 }
 # Extras, or slow to load: never at the top of a file.
-LAZY = {"safetensors", "sklearn", "cocotb_tools", "matplotlib", "distributed"}
+LAZY = {"safetensors", "onnx", "tflite", "sklearn", "cocotb_tools", "matplotlib", "distributed"}
+# Commands of the front end: what in golden/, besides the front end itself, may import it.
+FRONT = {"golden/quantize.py", "golden/allocate.py", "golden/train.py", "golden/report.py"}
 
 
 def imported(source: str, package: str):
@@ -71,6 +77,14 @@ def test_room(room):
     files = sorted((ROOT / room).rglob("*.py"))
     assert files
     assert [line for file in files for line in violations(file.relative_to(ROOT).as_posix(), file.read_text())] == []
+
+
+def test_the_codec_does_not_import_the_front_end():
+    files = {file.relative_to(ROOT).as_posix(): file.read_text() for file in (ROOT / "golden").rglob("*.py")}
+    found = {path for path, text in files.items() if not path.startswith("golden/frontend/")
+             for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom | ast.Import)
+             if "frontend" in ast.unparse(node)}
+    assert "golden/quantize.py" in found <= FRONT
 
 
 @pytest.mark.parametrize("path, source", [

@@ -182,12 +182,19 @@ def test_patterns_overrule():
     (NETWORK, {"axes": (("a.weight", 0),)}, ConfigError, "steps per channel"),
     ({"w": np.ones((2, 2)), "w.scale": np.ones(())}, {}, InputError, "w must be integer where there is w.scale"),
     ({"w": np.array([1, 128])}, {}, InputError, "integers of w must be weights from -127 to 127, not 128"),
-    ({"w": np.array([-128], np.int8)}, {}, InputError, "not -128"),
+    ({"w": np.array([-128], np.int16)}, {}, InputError, "not -128"),
     ({"w": np.ones((2, 3), int), "w.scale": np.ones(2)}, {}, InputError, "w.scale must broadcast"),
     ({"w": np.ones(3, int), "w.scale": np.ones((3, 3))}, {}, InputError, "w.scale must broadcast")])
 def test_errors(tensors, rules, error, match):
     with pytest.raises(error, match=match):
         quantize_network(tensors, Rules(**rules))
+
+
+def test_integers_that_are_no_weights_are_listed():
+    decision = decide({"w": np.array([1, 128])}, Rules())["w"]
+    assert decision.action == "refused" and "not 128; an array that holds no weights can be excluded" in decision.reason
+    found, _ = quantize_network({"w": np.array([1, 128, 2 ** 40 + 1])}, Rules(exclude=("w",)))
+    assert found["w"].dtype == np.int64 and found["w"].tolist() == [1, 128, 2 ** 40 + 1]
 
 
 def test_command_writes_and_reports(tmp_path):
