@@ -97,13 +97,17 @@ def _print(report, output):
     held, seen = report["held_out"], report["evaluation"]
     if held:
         print(f"on {held['images']} held-out images: same answer as the float network on "
-              f"{100 * held['agreement']:.2f} % (standard error {100 * held['agreement_error']:.2f}); predicted drop {100 * held['drop']:.2f} points "
-              f"(standard error {100 * held['drop_error']:.2f}); divergence {held['divergence']:.4f}")
+              f"{_percent(held, 'agreement')}; predicted drop {100 * held['drop']:.2f} points (standard error "
+              f"{100 * held['drop_error']:.2f}); divergence {held['divergence']:.4f}")
     if seen:
         print(f"on {seen['images']} images with labels: accuracy {100 * seen['before']:.2f} % before, "
               f"{100 * seen['after']:.2f} % after; drop {100 * seen['drop']:.2f} points (standard error "
               f"{100 * seen['drop_error']:.2f})")
     print(f"{output}: written")
+
+
+def _percent(figures, name):
+    return f"{100 * figures[name]:.2f} % (standard error {100 * figures[f'{name}_error']:.2f})"
 
 
 def main():

@@ -18,7 +18,7 @@ from ..rules import Rules, dequantize, quantize_network
 from .bias import correct_biases
 from .repair import Repair
 from .rounding import Layer, Rounded, polish, round_compensated
-from .sensitivity import DISTORTIONS, by_images, by_weights, layer_rows, measure_moments, rows_to_tensor
+from .sensitivity import DISTORTIONS, by_images, by_weights, measure_moments, rows_to_tensor, rows_with_bias
 
 __all__ = ["Allocation", "Allocator", "Method"]
 
@@ -195,17 +195,14 @@ class Allocator:
             self.untouched[name] = self._layer(name, self.floats if self.network is not None else self.tensors)
         layer = self.untouched[name]
         if fresh and name.removesuffix(".weight") in self.moments:
-            layer = layer.with_weights(self._weights(name, floats))
+            node = self.network.node(name.removesuffix(".weight"))
+            layer = layer.with_weights(rows_with_bias(node, floats))
         start = math.sqrt(6 * rate_weight / (math.log(2) * layer.stiffness))
         start = max(start, float(np.abs(layer.weights[:, :-1]).max(initial=0)) / (2 * HALF)) or 1.0
         best = _best_step(layer, start, rate_weight)
         best = min(best, round_compensated(layer, best.step, rate_weight, HALF, self.method.passes),
                    key=lambda each: each.cost(rate_weight))
         return polish(layer, best, rate_weight, HALF, self.method.sweeps)
-
-    def _weights(self, name, floats):
-        rows = layer_rows(self.network.node(name.removesuffix(".weight")), floats[name])
-        return np.concatenate([rows, floats[f"{name.removesuffix('.weight')}.bias"][:, None]], axis=1, dtype=np.float64)
 
     def _put(self, floats, rounded):
         """Set the rounded layers' weights and biases among the floats."""

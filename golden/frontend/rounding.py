@@ -1,14 +1,17 @@
 """Rounding of one layer to bins such that what its outputs lose, plus lambda times the bits of the code, is least.
 
-Weights W (O, K) of a layer, with the bias as a last column, are quantized to ``step * q``. What is lost is
-``sum over rows of d^T H d`` with ``d = step * q - w`` and a metric H per row, or one for all: (O or 1, K + 1, K + 1).
-Columns are rounded one by one, those that matter most first; after each, the columns that are still free move so that
-the loss is least again, and the bias, which is never rounded, is the last to move. With U the upper Cholesky factor of
-the inverse of H, column j adds ``((w_j - step * q_j) / U_jj)^2``, so the choice between bins by loss plus
-lambda * bits is exact for this column. Bits are those of the histogram of q, taken anew for each pass.
+Weights W (O, K) of a layer, with the bias as a last column, are quantized to ``step * q``. With the error
+``D = step * q - W`` the loss is ``trace(G D H D^T)``: H (K + 1, K + 1) is the metric of what goes in, G (O, O) of what
+comes out. Columns are rounded one by one, those that matter most first, and within a column row by row; after each
+weight, all that are still free move so that the loss is least again; the bias, which is never rounded, is the last to
+move. With U and V the upper Cholesky factors of the inverses of H and G, weight (o, j) adds
+``((w - step * q) / (U_jj V_oo))^2``, so the choice between bins by loss plus lambda * bits is exact for this weight.
+Bits are those of the histogram of q, taken anew for each pass. Without G rows do not know of each other, are rounded
+all at once, and may have a metric each.
 
-Source: E. Frantar et al., "GPTQ", ICLR 2023 (order of columns, Cholesky factor); the price of bits in the choice, the
-bias as a free column, and the passes of `polish` are ours.
+Source: E. Frantar et al., "GPTQ", ICLR 2023 (order of columns, Cholesky factor); the same for rows is that of
+A. Tseng et al., "Model-Preserving Adaptive Rounding", 2025; the price of bits in the choice, the bias as a free column,
+and `polish` are ours.
 """
 
 from dataclasses import dataclass
@@ -25,66 +28,77 @@ UNSEEN = 0.2  #: how often a bin without weights counts, so that it has a price
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """Weights and metric of a layer, with columns in the order in which they are rounded.
+    """Weights and metrics of a layer.
 
     Parameters
     ----------
     weights : ndarray, shape (O, K + 1)
         The last column is the bias.
     metric : ndarray, shape (O or 1, K + 1, K + 1)
-        Symmetric, positive definite; a single one is that of all rows.
-    importance : ndarray or None, shape (O,)
-        What the loss of each row is multiplied with; ``None`` for 1.
+        H: symmetric, positive definite; a single one is that of all rows.
+    outputs : ndarray or None, shape (O, O)
+        G: symmetric, positive definite, beside a single metric; ``None`` for none.
     """
 
     weights: np.ndarray
     metric: np.ndarray
-    importance: np.ndarray | None = None
+    outputs: np.ndarray | None = None
 
     @cached_property
-    def scale(self) -> np.ndarray:
-        """The importance of each row."""
-        return np.ones(len(self.weights)) if self.importance is None else self.importance
-
-    @cached_property
-    def order(self) -> np.ndarray:
-        """The columns, those that matter most first, the bias last."""
+    def columns(self) -> np.ndarray:
+        """The columns in the order in which they are rounded: those that matter most first, the bias last."""
         diagonal = np.einsum("okk->k", self.metric)[:-1]
         return np.append(np.argsort(-diagonal, kind="stable"), len(diagonal))
 
     @cached_property
+    def rows(self) -> np.ndarray:
+        """The rows in order, where G is there."""
+        return np.argsort(-np.diag(self.outputs), kind="stable")
+
+    @cached_property
     def factor(self) -> np.ndarray:
-        """U of the inverse of the metric, columns in `order`: float32, (O or 1, K + 1, K + 1)."""
-        found = np.empty(self.metric.shape, np.float32)
-        for each, metric in zip(found, self.metric):  # one by one, for memory's sake
-            inverse = np.linalg.inv(metric.astype(np.float64)[self.order[:, None], self.order])
-            each[:] = np.linalg.cholesky((inverse + inverse.T) / 2).T
-        return found
+        """U, columns in order: float32, (O or 1, K + 1, K + 1)."""
+        return np.stack([_factor(metric, self.columns) for metric in self.metric])
+
+    @cached_property
+    def row_factor(self) -> np.ndarray:
+        """V, rows in order: float64, (O, O)."""
+        return _factor(self.outputs, self.rows).astype(np.float64)
 
     @cached_property
     def reduced(self) -> np.ndarray:
-        """The metric of the weights alone, the bias always at its best: float32, (O or 1, K, K)."""
+        """H of the weights alone, the bias always at its best: float32, (O or 1, K, K)."""
         side = self.metric[:, :-1, -1]
         taken = side[:, :, None] * (side / self.metric[:, -1, -1:])[:, None]
         return (self.metric[:, :-1, :-1] - taken).astype(np.float32)
 
-    def with_weights(self, weights) -> "Layer":
-        """The same metric for other weights; nothing is computed anew."""
-        other = Layer(weights, self.metric, self.importance)
-        for name in ("order", "factor", "reduced", "stiffness"):
-            other.__dict__[name] = getattr(self, name)
-        return other
-
     @cached_property
     def stiffness(self) -> float:
-        """The geometric mean of what a column adds to the loss per squared error: the metric as a single number."""
-        adds = np.einsum("okk->ok", self.factor)[:, :-1].astype(np.float64) ** -2 * self.scale[:, None]
-        return float(np.exp(np.log(adds).mean()))
+        """The geometric mean of what a weight adds to the loss per squared error: the metrics as a single number."""
+        found = -2 * np.log(np.einsum("okk->ok", self.factor)[:, :-1], dtype=np.float64).mean()
+        return float(np.exp(found if self.outputs is None else found - 2 * np.log(np.diag(self.row_factor)).mean()))
+
+    def with_weights(self, weights) -> "Layer":
+        """The same metrics for other weights; nothing is computed anew."""
+        other = Layer(weights, self.metric, self.outputs)
+        names = ("columns", "factor", "reduced", "stiffness") + ("rows", "row_factor") * (self.outputs is not None)
+        other.__dict__.update((name, getattr(self, name)) for name in names)
+        return other
+
+    def behind(self, errors, metric) -> np.ndarray:
+        """``G D H``, half of the loss's slope: (O, K) by a metric (O or 1, K, K)."""
+        found = through(errors, metric)
+        return found if self.outputs is None else self.outputs @ found
 
     def loss(self, q, step, bias) -> float:
         """What bins, a step and biases lose."""
-        d = np.concatenate([q * step, bias[:, None]], axis=1) - self.weights
-        return float(self.scale @ np.einsum("ok,ok->o", through(d, self.metric), d))
+        errors = np.concatenate([q * step, bias[:, None]], axis=1) - self.weights
+        return float(np.einsum("ok,ok->", self.behind(errors, self.metric), errors))
+
+
+def _factor(metric, order):
+    inverse = np.linalg.inv(metric.astype(np.float64)[np.ix_(order, order)])
+    return np.linalg.cholesky((inverse + inverse.T) / 2).T.astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,17 +187,36 @@ def round_compensated(layer: Layer, step: float, rate_weight: float, half: int, 
 
 
 def _pass(layer, step, rate_weight, bits, half):
-    weights, factor = layer.weights.astype(np.float64)[:, layer.order], layer.factor
-    root = np.sqrt(layer.scale)
+    weights, factor = layer.weights.astype(np.float64)[:, layer.columns], layer.factor
     q, loss = np.zeros((len(weights), weights.shape[1] - 1), np.int8), 0.0
     for j in range(q.shape[1]):
         diagonal = factor[:, j, j].astype(np.float64)
-        chosen = _cheapest(weights[:, j] / step, np.square(step / diagonal * root), rate_weight, bits, half)
-        error = (weights[:, j] - chosen * step) / diagonal
-        weights[:, j:] -= error[:, None] * factor[:, j, j:]
-        q[:, layer.order[j]] = chosen
-        loss += float(np.square(error * root).sum())
+        if layer.outputs is None:
+            chosen = _cheapest(weights[:, j] / step, np.square(step / diagonal), rate_weight, bits, half)
+            added = np.square((weights[:, j] - chosen * step) / diagonal).sum()
+        else:
+            chosen, added = _column(layer, weights[:, j], float(diagonal[0]), step, rate_weight * bits, half)
+        weights[:, j:] -= ((weights[:, j] - chosen * step) / diagonal)[:, None] * factor[:, j, j:]
+        q[:, layer.columns[j]] = chosen
+        loss += float(added)
     return Rounded(q, step, weights[:, -1], loss, price(q))
+
+
+def _column(layer, column, diagonal, step, prices, half):
+    """One column, row by row: its bins, and what it adds to the loss."""
+    factor, prices = layer.row_factor, prices.tolist()
+    left, bins, added = column[layer.rows] / step, np.zeros(len(column)), 0.0
+    for o, (row, own) in enumerate(zip(factor, np.diag(factor).tolist())):
+        target, weight = float(left[o]), (step / (diagonal * own)) ** 2
+        nearest = min(max(round(target), -half), half)
+        other = min(max(nearest + (1 if target > nearest else -1), -half), half)
+        lower = nearest - (nearest > 0) + (nearest < 0)
+        best = min((weight * (value - target) ** 2 + prices[value + half], number, value)
+                   for number, value in enumerate((nearest, other, lower, 0)))[2]
+        bins[layer.rows[o]] = best
+        added += weight * (best - target) ** 2
+        left[o:] -= (target - best) / own * row[o:]
+    return bins, added
 
 
 def _cheapest(target, weight, rate_weight, bits, half):
@@ -221,23 +254,29 @@ def polish(layer: Layer, rounded: Rounded, rate_weight: float, half: int, sweeps
 
 def _sweep(layer, rounded, rate_weight, half):
     """Each weight to its best bin, with all others as they are and the bias at its best."""
-    metric, step = layer.reduced, rounded.step
-    bits = bin_bits(rounded.q, half)
+    metric, step, bits = layer.reduced, rounded.step, bin_bits(rounded.q, half)
     q = rounded.q.astype(np.float64)
-    slope = through(q * step - layer.weights[:, :-1], metric.astype(np.float64))
-    for j in layer.order[:-1]:
-        own = metric[:, j, j].astype(np.float64)
-        chosen = _cheapest(q[:, j] - slope[:, j] / (own * step), own * np.square(step) * layer.scale, rate_weight,
-                           bits, half)
-        slope += ((chosen - q[:, j]) * step)[:, None] * metric[:, j]
-        q[:, j] = chosen
+    slope = layer.behind(q * step - layer.weights[:, :-1], metric.astype(np.float64))
+    outputs = np.ones(len(q)) if layer.outputs is None else np.diag(layer.outputs)
+    for j in layer.columns[:-1]:
+        own = metric[:, j, j].astype(np.float64) * outputs
+        chosen = _cheapest(q[:, j] - slope[:, j] / (own * step), own * np.square(step), rate_weight, bits, half)
+        if layer.outputs is None:
+            slope += ((chosen - q[:, j]) * step)[:, None] * metric[:, j]
+            q[:, j] = chosen
+            continue
+        for o in np.flatnonzero(chosen != q[:, j]):  # Each change moves what the rows after it want.
+            target = q[o, j] - slope[o, j] / (own[o] * step)
+            best = _cheapest(np.array([target]), own[o] * step ** 2, rate_weight, bits, half)[0]
+            slope += ((best - q[o, j]) * step) * layer.outputs[:, o, None] * metric[0, j]
+            q[o, j] = best
     return q.astype(np.int8), step
 
 
 def _refit(layer, found):
     """The step that loses least with these bins, and the biases."""
     q, step = found
-    behind = through(q.astype(np.float64), layer.reduced.astype(np.float64)) * layer.scale[:, None]
+    behind = layer.behind(q.astype(np.float64), layer.reduced.astype(np.float64))
     power, match = float((behind * q).sum()), float((behind * layer.weights[:, :-1]).sum())
     if power > 0 and match > 0:
         step = match / power

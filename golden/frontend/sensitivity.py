@@ -1,16 +1,17 @@
-"""How much each layer's errors matter: a metric per layer, from the weights alone or from images without labels.
+"""How much each layer's errors matter: two metrics per layer, from the weights alone or from images without labels.
 
-A layer has rows (outputs) of K weights and a bias. What an error d of a row, (K + 1,), costs is ``d^T H d``. H is made
-of two parts:
+An error D (O, K + 1) of a layer's weights and biases costs ``trace(G D H D^T)``. Labels are drawn from the network's
+own probabilities; the mean of the squared change that D makes to their log-likelihood is the Fisher information, the
+second-order growth of the divergence between the probabilities before and after, twice over. No labels are needed. It
+is taken apart into G and H (J. Martens, R. Grosse, ICML 2015):
 
-- F, the Fisher information of the row: with labels drawn from the network's own probabilities, the mean of ``g g^T``
-  for the gradients g of single images. Its expectation is the second-order growth of the divergence between the
-  network's probabilities before and after, twice over. No labels are needed.
-- S A, with the second moment A of what the layer multiplies, per place, summed over places, and the mean square S of
-  the gradient at the row's output: the same if places and gradients were independent. It is known from far fewer images
-  than F, and keeps F from overfitting to those that were drawn; both are about equally large, and are added.
+- H is the sum of two second moments: that of the gradients by the weights of a row, image by image, which knows of sums
+  over places; and that of what the layer multiplies times the mean square of the gradient at its outputs, which is
+  known from far fewer images, and keeps the first from overfitting to those that were drawn.
+- G is the mean of two second moments, each over its trace: of the gradients at the outputs, place by place, and of the
+  gradients by the weights, row by row; with a good part of its mean added to the diagonal.
 
-Where F would not fit in memory, S A stands alone.
+A depthwise layer has an H for each channel, and no G.
 """
 
 import math
@@ -24,22 +25,24 @@ from .forward import BATCH, images_of, patches, trace
 from .measure import log_probabilities
 from .rounding import Layer, through
 
-__all__ = ["DISTORTIONS", "Moments", "by_images", "by_weights", "layer_rows", "measure_moments", "rows_to_tensor"]
+__all__ = ["DISTORTIONS", "Moments", "by_images", "by_weights", "layer_rows", "measure_moments", "rows_to_tensor",
+           "rows_with_bias"]
 
 DISTORTIONS = ("weights", "activations", "fisher")
-MOST_FISHER = 1 << 26  #: numbers in F of a layer, beyond which it is left out
-DAMPING = 0.01  #: of the diagonal's mean, for weights
+DAMPING = 0.01  #: of the mean of the diagonal of H
 BIAS_DAMPING = 1e-4
+OUTPUT_DAMPING = 0.3  #: of the mean of the diagonal of G
 
 
 @dataclass(eq=False)
 class Moments:
-    """What is known of a layer by images."""
+    """What is known of a layer by images, for each image in the mean."""
 
-    inputs: np.ndarray  #: A: float64 (1, K + 1, K + 1); depthwise (C, K + 1, K + 1)
-    outputs: np.ndarray  #: S: float64 (O,)
+    inputs: np.ndarray  #: of what it multiplies, summed over places: float64 (1 or C, K + 1, K + 1)
+    gradients: np.ndarray  #: of the gradients by the weights of a row, summed over rows but for depthwise: as inputs
+    outputs: np.ndarray  #: of the gradients at the outputs, place by place: float64 (O, O)
+    sums: np.ndarray  #: of the gradients by the weights, row by row: float64 (O, O)
     power: float  #: the mean square of the outputs, about their mean, summed over places and channels
-    fisher: np.ndarray | None  #: F: float32 (O, K + 1, K + 1)
 
 
 def layer_rows(node, weight) -> np.ndarray:
@@ -76,15 +79,21 @@ def by_images(node, tensors, moments: Moments, distortion: str = "fisher") -> La
     distortion : str
         "fisher", or "activations": the error of the outputs over their power.
     """
-    rows = layer_rows(node, tensors[f"{node.name}.weight"])
-    weights = np.concatenate([rows, tensors[f"{node.name}.bias"][:, None]], axis=1).astype(np.float64)
+    weights = rows_with_bias(node, tensors)
     if distortion == "activations":
         return Layer(weights, _damped(moments.inputs / (moments.power or 1.0)))
-    if moments.fisher is None:
-        mean = float(moments.outputs.mean()) or 1.0
-        importance = np.maximum(moments.outputs / mean, 1e-3)
-        return Layer(weights, _damped(moments.inputs * mean), importance)
-    return Layer(weights, _damped(moments.fisher + moments.outputs[:, None, None] * moments.inputs))
+    strength = np.diag(moments.outputs)
+    if node.kind == "depthwise":
+        return Layer(weights, _damped(moments.gradients + strength[:, None, None] * moments.inputs))
+    outputs = _shape(moments.outputs) + _shape(moments.sums)
+    return Layer(weights, _damped(moments.gradients + strength.sum() * moments.inputs),
+                 outputs / 2 + OUTPUT_DAMPING / len(outputs) * np.eye(len(outputs)))
+
+
+def rows_with_bias(node, tensors) -> np.ndarray:
+    """Weights as rows, the bias as a last column: float64, (O, K + 1)."""
+    rows = layer_rows(node, tensors[f"{node.name}.weight"])
+    return np.concatenate([rows, tensors[f"{node.name}.bias"][:, None]], axis=1, dtype=np.float64)
 
 
 def measure_moments(network, tensors, pixels, draws: int = 1, seed: int = 0, progress: bool = False,
@@ -124,9 +133,7 @@ class _Sums:
     def __init__(self, network, name):
         self.node, shape = network.node(name), network.shapes[name]
         self.places = math.prod(shape[:2]) if len(shape) == 3 else 1
-        self.inputs = self.outputs = self.fisher = 0.0
-        columns = math.prod(network.weights[name]) // shape[-1] + 1
-        self.with_fisher = shape[-1] * columns ** 2 <= MOST_FISHER
+        self.inputs = self.gradients = self.outputs = self.sums = 0.0
 
     def add(self, values, gradients):
         inputs = values[self.node.inputs[0]]
@@ -135,24 +142,33 @@ class _Sums:
             flat = np.moveaxis(places.reshape(-1, *places.shape[2:]), 2, 0)  # (C, n * places, K)
         else:
             flat = places.reshape(1, -1, places.shape[-1])
-        flat = np.concatenate([flat, np.ones((*flat.shape[:2], 1), np.float32)], axis=2)
-        self.inputs = self.inputs + (flat.swapaxes(1, 2) @ flat).astype(np.float64)
+        self.inputs = self.inputs + _second(np.concatenate([flat, np.ones((*flat.shape[:2], 1), np.float32)], axis=2))
         for gradient in gradients:
             above = gradient.reshape(len(inputs), -1, gradient.shape[-1])
-            self.outputs = self.outputs + np.square(above, dtype=np.float64).sum(axis=(0, 1))
-            if self.with_fisher:
-                rows = np.concatenate([weight_gradients(self.node, inputs, gradient),
-                                       above.sum(axis=1)[:, :, None]], axis=2).swapaxes(0, 1)
-                self.fisher = self.fisher + rows.swapaxes(1, 2) @ rows
+            self.outputs = self.outputs + _second(above.reshape(1, -1, above.shape[2]))[0]
+            rows = weight_gradients(self.node, inputs, gradient)
+            rows = np.concatenate([rows, above.sum(axis=1)[:, :, None]], axis=2)
+            self.sums = self.sums + _second(rows.swapaxes(1, 2).reshape(1, -1, rows.shape[1]))[0]
+            rows = rows.swapaxes(0, 1) if self.node.kind == "depthwise" else rows.reshape(1, -1, rows.shape[2])
+            self.gradients = self.gradients + _second(rows)
 
     def moments(self, images, draws, weight):
         rows = layer_rows(self.node, weight).astype(np.float64)
         inputs = self.inputs / images
         about_zero = np.einsum("ok,ok->", rows, through(rows, inputs[:, :-1, :-1]))
         mean = np.einsum("ok,ok->o", rows, np.broadcast_to(inputs[:, -1, :-1], rows.shape))
-        return Moments(inputs, self.outputs / (images * draws * self.places),
-                       float(about_zero - np.square(mean).sum() / self.places),
-                       self.fisher / np.float32(images * draws) if self.with_fisher else None)
+        return Moments(inputs, self.gradients / (images * draws), self.outputs / (images * draws * self.places),
+                       self.sums / (images * draws), float(about_zero - np.square(mean).sum() / self.places))
+
+
+def _second(rows):
+    """The second moment of rows (B, n, K), summed: float64 (B, K, K)."""
+    return (rows.swapaxes(1, 2) @ rows).astype(np.float64)
+
+
+def _shape(moment):
+    """A moment over its trace."""
+    return moment / (np.trace(moment) or 1.0)
 
 
 def _damped(metric):
