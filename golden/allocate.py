@@ -38,7 +38,7 @@ def _arguments():
     add("--evaluate", metavar="DATA", help="images with labels to measure the drop on: a file .npz, arrays x and y")
     add("--distortion", choices=DISTORTIONS, help="what counts as loss (default: fisher with images, else weights)")
     add("--repair", type=int, default=0, metavar="STEPS",
-        help="gradient steps after each of five stages: what is still float makes up for what is not (default: 0)")
+        help="gradient steps after each of up to five stages: what is still float makes up for the rest (default: 0)")
     add("--no-bias-correction", action="store_true", help="leave biases as rounding moved them")
     add("--half-biases", action="store_true", help="biases as float16")
     add("--seed", type=int, default=0, help="of all that is drawn at random (default: 0)")

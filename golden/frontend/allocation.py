@@ -2,8 +2,8 @@
 
 For a lambda each layer's step is searched on a geometric grid, with rounding that has the price of bits in it
 (`golden.frontend.rounding`); the bins follow from the step. All layers' losses are of one unit, the divergence of the
-scores, so one lambda serves them all. Layers are rounded in stages, in order; between stages what is still float makes
-up for what is not (`golden.frontend.repair`).
+scores, so one lambda serves them all. With repair (`golden.frontend.repair`) layers are rounded in stages, the largest
+first, and after each stage what is still float makes up for what is not.
 """
 
 import math
@@ -24,6 +24,7 @@ __all__ = ["Allocation", "Allocator", "Method"]
 
 HALF = MAX_BINS // 2
 GRID = 2 ** 0.25  #: the ratio of neighbouring steps
+GREATEST_HALF = 65504
 MOST_STEPS = 12  #: that are tried on either side
 SEARCH_PASSES = 2
 STAGES = 5
@@ -38,13 +39,13 @@ class Method:
     distortion : str
         "fisher", "activations" or "weights".
     repair : int
-        Gradient steps after each stage; 0 for none.
+        Gradient steps after each stage of rounding, of which there are up to five; 0 for none.
     passes, sweeps : int
         Passes of compensated rounding, and of polishing after it.
     bias_correction : bool
         Whether the biases are moved at the end, so that mean outputs are the float network's. Repair does without.
     half_biases : bool
-        Whether biases are rounded to float16.
+        Whether biases are rounded to float16, where they are not beyond its range.
     seed : int
 
     Raises
@@ -55,7 +56,7 @@ class Method:
 
     distortion: str = "fisher"
     repair: int = 0
-    passes: int = 5
+    passes: int = 3
     sweeps: int = 1
     bias_correction: bool = True
     half_biases: bool = False
@@ -178,10 +179,11 @@ class Allocator:
         return self.repairs.again(self.method.seed)
 
     def _stages(self):
-        """The layers in order, cut where their weights pass so many parts of the whole."""
-        sizes = np.cumsum([math.sqrt(self.tensors[name].size) for name in self.names])
+        """The layers, those of most weights first, cut in parts: what loses most is made up for by most."""
+        names = sorted(self.names, key=lambda name: -self.tensors[name].size)
+        sizes = np.cumsum([math.sqrt(self.tensors[name].size) for name in names])
         number = np.minimum((sizes / sizes[-1] * STAGES - 1e-9).astype(int), STAGES - 1)
-        return [[name for name, each in zip(self.names, number) if each == stage] for stage in np.unique(number)]
+        return [[name for name, each in zip(names, number) if each == stage] for stage in np.unique(number)]
 
     def _layer(self, name, floats) -> Layer:
         node = name.removesuffix(".weight")
@@ -230,7 +232,7 @@ class Allocator:
                                "step": float(step), "bits": each.bits / max(array.size, 1), "loss": each.loss})
             elif name not in tensors:
                 raw = floats.get(name, array)
-                half = self.method.half_biases and raw.ndim == 1
+                half = self.method.half_biases and raw.ndim == 1 and np.abs(raw).max(initial=0) < GREATEST_HALF
                 tensors[name] = raw.astype(np.float16 if half else np.float32) if raw.dtype.kind == "f" else raw
         return Allocation(rate_weight, tensors, tuple(layers))
 

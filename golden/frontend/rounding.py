@@ -66,6 +66,11 @@ class Layer:
         return _factor(self.outputs, self.rows).astype(np.float64)
 
     @cached_property
+    def row_parts(self) -> list:
+        """Of each row in order: its column of V above the diagonal, and its place on the diagonal."""
+        return [(np.ascontiguousarray(column[:o]), float(column[o])) for o, column in enumerate(self.row_factor.T)]
+
+    @cached_property
     def reduced(self) -> np.ndarray:
         """H of the weights alone, the bias always at its best: float32, (O or 1, K, K)."""
         side = self.metric[:, :-1, -1]
@@ -81,7 +86,8 @@ class Layer:
     def with_weights(self, weights) -> "Layer":
         """The same metrics for other weights; nothing is computed anew."""
         other = Layer(weights, self.metric, self.outputs)
-        names = ("columns", "factor", "reduced", "stiffness") + ("rows", "row_factor") * (self.outputs is not None)
+        names = ["columns", "factor", "reduced", "stiffness"]
+        names += [] if self.outputs is None else ["rows", "row_factor", "row_parts"]
         other.__dict__.update((name, getattr(self, name)) for name in names)
         return other
 
@@ -204,19 +210,25 @@ def _pass(layer, step, rate_weight, bits, half):
 
 def _column(layer, column, diagonal, step, prices, half):
     """One column, row by row: its bins, and what it adds to the loss."""
-    factor, prices = layer.row_factor, prices.tolist()
-    left, bins, added = column[layer.rows] / step, np.zeros(len(column)), 0.0
-    for o, (row, own) in enumerate(zip(factor, np.diag(factor).tolist())):
-        target, weight = float(left[o]), (step / (diagonal * own)) ** 2
-        nearest = min(max(round(target), -half), half)
-        other = min(max(nearest + (1 if target > nearest else -1), -half), half)
-        lower = nearest - (nearest > 0) + (nearest < 0)
-        best = min((weight * (value - target) ** 2 + prices[value + half], number, value)
-                   for number, value in enumerate((nearest, other, lower, 0)))[2]
-        bins[layer.rows[o]] = best
+    prices, scale = prices.tolist(), (step / diagonal) ** 2
+    wanted = (column[layer.rows] / step).tolist()
+    bins, errors, added = [], np.zeros(len(column)), 0.0
+    for o, (behind, own) in enumerate(layer.row_parts):
+        target = wanted[o] - float(errors[:o].dot(behind))
+        weight = scale / own ** 2
+        best = nearest = min(max(round(target), -half), half)
+        least = weight * (nearest - target) ** 2 + prices[nearest + half]
+        for other in (nearest + 1 if target > nearest else nearest - 1, nearest - 1 if nearest > 0 else nearest + 1, 0):
+            if -half <= other <= half:
+                cost = weight * (other - target) ** 2 + prices[other + half]
+                if cost < least:
+                    best, least = other, cost
+        bins.append(best)
         added += weight * (best - target) ** 2
-        left[o:] -= (target - best) / own * row[o:]
-    return bins, added
+        errors[o] = (target - best) / own
+    chosen = np.empty(len(column))
+    chosen[layer.rows] = bins
+    return chosen, added
 
 
 def _cheapest(target, weight, rate_weight, bits, half):

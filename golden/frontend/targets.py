@@ -164,9 +164,9 @@ def _search(outcome_at, measured, goal, falls, looks, start):
     What is found need not be continuous; of all that meets the goal the one is taken that is nearest to it in bits, or
     has the fewest bits.
     """
-    tolerance = 0.004 if falls else 0.05  # of the goal, how far below it is near enough
+    tolerance, width = (0.005, 0.02) if falls else (0.05, 0.05)  # of the goal, how far below it; of log lambda
     found, ends, x = _Found(), {}, start
-    for _ in range(looks):
+    for look in range(looks):
         outcome = outcome_at(x)
         value = measured(outcome)
         if found.nearest is None or value < measured(found.nearest):
@@ -177,22 +177,22 @@ def _search(outcome_at, measured, goal, falls, looks, start):
             if value >= goal * (1 - tolerance):
                 break
         ends["low" if (value > goal) == falls else "high"] = (x, value)
-        x = _next(ends, x, value, goal * (1 - tolerance / 2), falls)
-        if not LEAST_LAMBDA < math.exp(x) < GREATEST_LAMBDA or len(ends) == 2 and \
-                ends["high"][0] - ends["low"][0] < 1e-3:
+        x = _next(ends, x, value, goal * (1 - tolerance / 2), falls, look)
+        if not LEAST_LAMBDA < math.exp(x) < GREATEST_LAMBDA or \
+                len(ends) == 2 and ends["high"][0] - ends["low"][0] < width:
             break
     return found
 
 
-def _next(ends, x, value, goal, falls):
+def _next(ends, x, value, goal, falls, look):
     """Between the ends, once there are both; beyond the one that there is, by what theory says of the slope."""
     if len(ends) < 2:
         slope = -0.65 if falls else 0.8 * max(value, goal / 10)
-        beyond = 0.3 if "low" in ends else -0.3
-        return x + float(np.clip((goal - value) / slope + beyond, -4, 4))
+        beyond = 0.2 * 3 ** look * (1 if "low" in ends else -1)
+        return x + float(np.clip((goal - value) / slope, -3, 3)) + beyond
     (low, at_low), (high, at_high) = ends["low"], ends["high"]
     part = (goal - at_low) / (at_high - at_low) if at_high != at_low else 0.5
-    return low + (high - low) * float(np.clip(part, 0.15, 0.85))
+    return low + (high - low) * float(np.clip(part, 0.2, 0.8))
 
 
 def _unreached(outcome, target):
