@@ -11,7 +11,7 @@ from .formats import read_tensors, write_npz
 from .frontend.allocation import Allocator, Method
 from .frontend.description import find_network
 from .frontend.images import read_images, read_labelled, split
-from .frontend.measure import accuracy_drop
+from .frontend.measure import Labelled
 from .frontend.sensitivity import DISTORTIONS
 from .frontend.targets import Judge, Target, reach
 from .network import encode_stream
@@ -65,11 +65,8 @@ def _images(arguments):
 
 
 def _evaluation(arguments, network, floats):
-    """A callable that measures tensors on labelled images, or ``None``."""
-    if not arguments.evaluate:
-        return None
-    images, labels = read_labelled(arguments.evaluate)
-    return lambda tensors: accuracy_drop(network, floats, tensors, images, labels)
+    """What measures tensors on labelled images, or ``None``."""
+    return Labelled(network, floats, *read_labelled(arguments.evaluate)) if arguments.evaluate else None
 
 
 def _report(arguments, outcome):

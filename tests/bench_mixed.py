@@ -16,7 +16,7 @@ from golden.frontend.allocation import Allocator, Method
 from golden.frontend.description import find_network
 from golden.frontend.forward import accuracy
 from golden.frontend.images import read_labelled, split
-from golden.frontend.measure import accuracy_drop
+from golden.frontend.measure import Labelled
 from golden.frontend.targets import Judge
 from golden.network import encode_network
 from golden.rules import dequantize
@@ -59,7 +59,7 @@ def main():
     held, held_labels = images[others], labels[others]
     options = {"search_rounds": chosen.search} if chosen.search else {}
     allocator = Allocator(floats, network, images[used], Method(repair=chosen.repair, half_biases=True), progress=True)
-    judge = Judge(network, floats, held, lambda each: accuracy_drop(network, floats, each, held, held_labels), options)
+    judge = Judge(network, floats, held, Labelled(network, floats, held, held_labels), options)
     record = {"title": "ResNet-8, mixed precision after training; accuracy on held-out training images",
               "images": len(used), "held_out": len(others), "repair": chosen.repair,
               "float": {"accuracy": accuracy(network, floats, held, held_labels),
@@ -67,8 +67,8 @@ def main():
     for rate_weight in chosen.lambdas:
         row, tensors = point(allocator, judge, options, rate_weight, chosen.folder)
         if rate_weight in chosen.test:
-            test = read_labelled(chosen.data / "cifar10_test.npz")
-            row["test"] = accuracy_drop(network, floats, dequantize(tensors), *test)._asdict()
+            test = Labelled(network, floats, *read_labelled(chosen.data / "cifar10_test.npz"))
+            row["test"] = test(dequantize(tensors))._asdict()
         record["points"].append(row)
         print(json.dumps({key: value for key, value in row.items() if key != "layers"}), file=sys.stderr, flush=True)
         if chosen.record:

@@ -13,7 +13,7 @@ from golden.frontend.allocation import Allocator, Method
 from golden.frontend.description import find_network
 from golden.frontend.forward import accuracy, logits
 from golden.frontend.images import read_images, read_labelled, split
-from golden.frontend.measure import Accuracy, accuracy_drop, likeness
+from golden.frontend.measure import Accuracy, Labelled, likeness
 from golden.frontend.targets import CERTAINTY, Judge, Target, reach, stream_bits
 from golden.network import decode_network, encode_network
 from golden.rules import Rules, dequantize, quantize_network
@@ -101,9 +101,7 @@ def test_largest_drop_is_kept(calibrated, judge, digits):
 
 
 def test_a_callable_says_the_drop(calibrated, digits):
-    def evaluate(tensors):
-        return accuracy_drop(DIGITS, FLOATS, tensors, digits[0][400:], digits[1][400:])
-
+    evaluate = Labelled(DIGITS, FLOATS, digits[0][400:], digits[1][400:])
     found = reach(calibrated, Judge(evaluate=evaluate), Target(drop=0.02), repairs=False)
     assert found.likeness is None
     assert found.accuracy.drop + CERTAINTY * found.accuracy.drop_error <= 0.02

@@ -9,7 +9,7 @@ from golden.frontend.backward import backward, weight_gradients
 from golden.frontend.bias import correct_biases, mean_outputs
 from golden.frontend.description import parse_network
 from golden.frontend.forward import images_of, logits, trace
-from golden.frontend.measure import accuracy_drop, likeness, log_probabilities
+from golden.frontend.measure import Labelled, likeness, log_probabilities
 from golden.frontend.repair import Repair
 from golden.frontend.sensitivity import by_images, layer_rows, measure_moments, rows_to_tensor, rows_with_bias
 
@@ -61,9 +61,9 @@ def test_gradients_are_differences(network):
         for key, gradient in ((f"{name}.weight", rows_to_tensor(node, rows, shape)),
                               (f"{name}.bias", above[name].reshape(-1, above[name].shape[-1]).sum(axis=0))):
             way = random.normal(size=gradient.shape)
-                near = [tensors | {key: tensors[key] + end * way} for end in (-3e-4, 3e-4)]
-                low, high = ((trace(network, each, images_of(network, x))["e"] * seed).sum() for each in near)
-                assert (gradient * way).sum() == pytest.approx((high - low) / 6e-4, rel=0.01, abs=0.02)
+            near = [tensors | {key: tensors[key] + end * way} for end in (-3e-4, 3e-4)]
+            low, high = ((trace(network, each, images_of(network, x))["e"] * seed).sum() for each in near)
+            assert (gradient * way).sum() == pytest.approx((high - low) / 6e-4, rel=0.01, abs=0.02)
 
 
 def test_a_node_without_use_has_no_gradient():
@@ -179,7 +179,7 @@ def test_predicted_drop_is_that_of_labels(network):
     scores = logits(network, tensors, x)
     p = np.exp(log_probabilities(scores))
     labels = (p.cumsum(axis=1) < np.random.default_rng(6).random((len(x), 1))).sum(axis=1)
-    measured = accuracy_drop(network, tensors, coarse, x, labels)
+    measured = Labelled(network, tensors, x, labels)(coarse)
     predicted = likeness(scores, logits(network, coarse, x))
     assert predicted.drop > 5 * predicted.drop_error
     assert abs(measured.drop - predicted.drop) < 3 * measured.drop_error

@@ -7,7 +7,7 @@ import numpy as np
 
 from .forward import logits
 
-__all__ = ["Accuracy", "Likeness", "accuracy_drop", "likeness", "log_probabilities"]
+__all__ = ["Accuracy", "Labelled", "Likeness", "likeness", "log_probabilities"]
 
 
 class Likeness(NamedTuple):
@@ -60,13 +60,31 @@ def likeness(before, after) -> Likeness:
                     float(lost.std() / math.sqrt(len(rows))), float((p * (first - second)).sum(axis=1).mean()))
 
 
-def accuracy_drop(network, before, after, pixels, labels, progress: bool = False) -> Accuracy:
-    """Compare the accuracies of two sets of tensors of a network on the same images."""
-    right = [logits(network, each, pixels, progress=progress).argmax(axis=1) == labels for each in (before, after)]
-    lost = right[0].astype(np.float64) - right[1]
-    after_share, count = float(right[1].mean()), len(labels)
-    return Accuracy(count, float(right[0].mean()), after_share, _binomial(after_share, count), float(lost.mean()),
-                    float(lost.std() / math.sqrt(count)))
+class Labelled:
+    """Images with labels, on which tensors are compared with those of the float network: a callable.
+
+    Parameters
+    ----------
+    network : Network
+    tensors : dict of str to ndarray of float32
+        Of the float network.
+    pixels : ndarray, shape (n, H, W, C)
+    labels : ndarray of int, shape (n,)
+    """
+
+    def __init__(self, network, tensors, pixels, labels):
+        self.network, self.pixels, self.labels = network, pixels, labels
+        self.right = self._right(tensors)
+
+    def __call__(self, tensors) -> Accuracy:
+        """How much worse other tensors of the network are."""
+        right, count = self._right(tensors), len(self.labels)
+        lost, after = self.right.astype(np.float64) - right, float(right.mean())
+        return Accuracy(count, float(self.right.mean()), after, _binomial(after, count), float(lost.mean()),
+                        float(lost.std() / math.sqrt(count)))
+
+    def _right(self, tensors):
+        return logits(self.network, tensors, self.pixels).argmax(axis=1) == self.labels
 
 
 def _binomial(share, count):

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -52,12 +53,33 @@ class Target:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """A quantized network with all that is known of it."""
+    """A quantized network with all that a `Judge` knows of it; found out when it is asked for."""
 
     allocation: Allocation
-    stream_bits: float  #: per weight, by the real coder
-    likeness: Likeness | None
-    accuracy: Accuracy | None
+    judge: "Judge"
+
+    @cached_property
+    def floats(self) -> dict[str, np.ndarray]:
+        """The tensors that the network computes with."""
+        return dequantize(self.allocation.tensors)
+
+    @cached_property
+    def stream_bits(self) -> float:
+        """Per weight, by the real coder."""
+        return stream_bits(self.allocation.tensors, self.judge.options)
+
+    @cached_property
+    def likeness(self) -> Likeness | None:
+        """On held-out images, where there are some."""
+        judge = self.judge
+        if judge.scores is None:
+            return None
+        return likeness(judge.scores, logits(judge.network, self.floats, judge.pixels))
+
+    @cached_property
+    def accuracy(self) -> Accuracy | None:
+        """On images with labels, where there are some."""
+        return self.judge.evaluate and self.judge.evaluate(self.floats)
 
     @property
     def drop(self) -> tuple[float, float] | None:
@@ -89,11 +111,8 @@ class Judge:
             self.scores = logits(network, dequantize(tensors), pixels)
 
     def __call__(self, allocation: Allocation) -> Outcome:
-        """Measure an allocation."""
-        floats = dequantize(allocation.tensors)
-        alike = None if self.scores is None else likeness(self.scores, logits(self.network, floats, self.pixels))
-        return Outcome(allocation, stream_bits(allocation.tensors, self.options), alike,
-                       self.evaluate(floats) if self.evaluate else None)
+        """The outcome of an allocation."""
+        return Outcome(allocation, self)
 
     @property
     def sees(self) -> bool:
@@ -172,7 +191,7 @@ def _search(outcome_at, measured, goal, falls, looks, start):
         if found.nearest is None or value < measured(found.nearest):
             found.nearest = outcome
         if value <= goal:
-            better = found.met is None or (outcome.stream_bits > found.met.stream_bits) == falls
+            better = found.met is None or (outcome.allocation.entropy_bits > found.met.allocation.entropy_bits) == falls
             found.met = outcome if better else found.met
             if value >= goal * (1 - tolerance):
                 break
