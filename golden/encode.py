@@ -2,6 +2,8 @@
 
 import json
 
+import numpy as np
+
 from .cli import OneLineParser, atomic_write, run
 from .codec import decode_measured
 from .container import pack
@@ -21,6 +23,8 @@ def _arguments():
     parser.add_argument("network", help="quantized network, .npz or .safetensors")
     parser.add_argument("-o", "--output", required=True, help="encoded network, .tsy")
     add_plan_options(parser)
+    parser.add_argument("--half", action="store_true",
+                        help="raw arrays as float16 where that holds every value of them exactly; scales stay float32")
     parser.add_argument("--json", action="store_true", help="report as JSON")
     return parser.parse_args()
 
@@ -35,10 +39,19 @@ def _summary(output, figures):
             f"{total['ratio_to_float32']:.2f} times smaller than float32")
 
 
+def _halved(tensors):
+    """The arrays, those as float16 that lose nothing by it."""
+    with np.errstate(over="ignore"):
+        halves = {name: array.astype(np.float16) for name, array in tensors.items()
+                  if array.dtype == np.float32 and not name.endswith(".scale")}
+    return tensors | {name: half for name, half in halves.items() if (half == tensors[name]).all()}
+
+
 def main():
     """The command."""
     arguments = _arguments()
     tensors = read_tensors(arguments.network)
+    tensors = _halved(tensors) if arguments.half else tensors
     stream, directory = encode_stream(tensors, progress=True, **plan_options(arguments))
     decoded = decode_measured(stream, stream.weights)
     back = restore(directory, [weights for weights, _ in decoded])

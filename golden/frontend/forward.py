@@ -12,7 +12,7 @@ from tqdm import tqdm
 from ..errors import InputError
 from .description import INPUT
 
-__all__ = ["accuracy", "images_of", "logits", "patches"]
+__all__ = ["accuracy", "images_of", "logits", "patches", "trace", "window_pads"]
 
 BATCH = 100
 
@@ -75,6 +75,42 @@ def accuracy(network, tensors, pixels, labels, progress: bool = False) -> float:
     return float((logits(network, tensors, pixels, progress=progress).argmax(axis=1) == labels).mean())
 
 
+def trace(network, tensors, images, see=None) -> dict[str, np.ndarray]:
+    """What every node hands out, after its activation, for one batch of images; and the images, as ``input``.
+
+    Parameters
+    ----------
+    network : Network
+    tensors : dict of str to ndarray of float32
+    images : ndarray of float32, shape (n, H, W, C)
+        Of `images_of`.
+    see : callable or None
+        As for `logits`.
+    """
+    values = {INPUT: images}
+    for node in network.nodes:
+        inputs = [values[name] for name in node.inputs]
+        if node.weighted:
+            outputs = _weighted(node, tensors[f"{node.name}.weight"], inputs[0]) + tensors[f"{node.name}.bias"]
+            outputs = outputs.reshape(len(images), *network.shapes[node.name])
+            if see is not None:
+                see(node, inputs[0], outputs)
+        elif node.kind == "add":
+            outputs = sum(inputs[1:], inputs[0])
+        elif node.kind == "mean":
+            outputs = inputs[0].mean(axis=(1, 2))
+        else:
+            outputs = _pool(node, inputs[0])
+        values[node.name] = np.maximum(outputs, 0) if node.activation == "relu" else outputs
+    return values
+
+
+def window_pads(node, shape) -> list[tuple[int, int]]:
+    """Places padded before and after the height, and the width, of what goes into a node with windows."""
+    return [_padding(length, size, stride) if node.padding == "same" else (0, 0)
+            for length, size, stride in zip(shape[:2], node.size, node.stride)]
+
+
 def patches(node, inputs) -> np.ndarray:
     """What the weights of a node are multiplied with, for each place of its output.
 
@@ -98,22 +134,7 @@ def patches(node, inputs) -> np.ndarray:
 
 
 def _forward(network, tensors, images, see):
-    values = {INPUT: images}
-    for node in network.nodes:
-        inputs = [values[name] for name in node.inputs]
-        if node.weighted:
-            outputs = _weighted(node, tensors[f"{node.name}.weight"], inputs[0]) + tensors[f"{node.name}.bias"]
-            outputs = outputs.reshape(len(images), *network.shapes[node.name])
-            if see is not None:
-                see(node, inputs[0], outputs)
-        elif node.kind == "add":
-            outputs = sum(inputs[1:], inputs[0])
-        elif node.kind == "mean":
-            outputs = inputs[0].mean(axis=(1, 2))
-        else:
-            outputs = _pool(node, inputs[0])
-        values[node.name] = np.maximum(outputs, 0) if node.activation == "relu" else outputs
-    return values[network.nodes[-1].name].reshape(len(images), -1)
+    return trace(network, tensors, images, see)[network.nodes[-1].name].reshape(len(images), -1)
 
 
 def _weighted(node, weight, inputs):
@@ -131,9 +152,7 @@ def _pool(node, inputs):
 def _windows(inputs, node, fill=0.0):
     """The window of each place of the output, float32 (n, H', W', size, size, C), padded with a value."""
     (height, width), (down, right) = node.size, node.stride
-    pads = [_padding(length, size, stride) if node.padding == "same" else (0, 0)
-            for length, size, stride in zip(inputs.shape[1:3], node.size, node.stride)]
-    padded = np.pad(inputs, ((0, 0), *pads, (0, 0)), constant_values=fill)
+    padded = np.pad(inputs, ((0, 0), *window_pads(node, inputs.shape[1:]), (0, 0)), constant_values=fill)
     windows = np.lib.stride_tricks.sliding_window_view(padded, (height, width), axis=(1, 2))[:, ::down, ::right]
     return np.ascontiguousarray(windows.transpose(0, 1, 2, 4, 5, 3))
 
