@@ -20,12 +20,14 @@ SAFETENSORS_TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I3
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
 
-def read_tensors(path) -> dict[str, np.ndarray]:
+def read_tensors(path, widen: bool = True) -> dict[str, np.ndarray]:
     """Read the arrays of a ``.npz`` or ``.safetensors`` file; the suffix says which of the two it is.
 
     Parameters
     ----------
     path : str or Path
+    widen : bool
+        Floats of 16 bits become float32; otherwise they stay.
 
     Returns
     -------
@@ -43,7 +45,7 @@ def read_tensors(path) -> dict[str, np.ndarray]:
     suffix = Path(path).suffix.lower()
     if suffix not in readers:
         raise InputError(f"{path}: weights must be in a file .npz or .safetensors, not {suffix or 'without suffix'!r}")
-    return {name: _plain(path, name, array) for name, array in readers[suffix](path)}
+    return {name: _plain(path, name, array, widen) for name, array in readers[suffix](path)}
 
 
 def write_npz(path, tensors) -> None:
@@ -75,9 +77,11 @@ def write_npz(path, tensors) -> None:
             archive.writestr(member, data.getbuffer())
 
 
-def _plain(path, name, array):
+def _plain(path, name, array, widen):
     if array.dtype.kind not in "iuf":
         raise InputError(f"{path}: {name} must be an array of integers or floats, not of {array.dtype}")
+    if array.dtype.kind == "f" and array.dtype.itemsize == 2 and not widen:
+        return np.asarray(array, np.float16, order="C")
     if array.dtype.kind == "f":
         return np.asarray(array, np.float64 if array.dtype.itemsize > 4 else np.float32, order="C")
     return np.asarray(array, array.dtype.newbyteorder("="), order="C")

@@ -1,0 +1,73 @@
+"""Batches of images for training: shuffled, shifted and mirrored, by a seed."""
+
+import numpy as np
+
+from ..errors import InputError
+from ..formats import read_tensors
+
+__all__ = ["batches", "hold_out", "read_images"]
+
+
+def read_images(path, network):
+    """The arrays x (images) and y (labels) of a file ``.npz``.
+
+    Raises
+    ------
+    InputError
+        If they are not there, or do not fit the network.
+    """
+    arrays = read_tensors(path)
+    for name in ("x", "y"):
+        if name not in arrays:
+            raise InputError(f"{path}: an array {name} must be there; it is not")
+    x, y = arrays["x"], arrays["y"]
+    if x.ndim == 3 and network.input_shape[2] == 1:
+        x = x[..., None]
+    if x.shape[1:] != network.input_shape:
+        raise InputError(f"{path}: images must be of shape {network.input_shape}, as {network.name} says, not "
+                         f"{x.shape[1:]}")
+    classes = int(np.prod(network.shapes[network.nodes[-1].name]))
+    if y.dtype.kind not in "iu" or y.shape != (len(x),) or not len(x):
+        raise InputError(f"{path}: labels must be {len(x)} whole numbers, one at least, not {y.dtype} of shape {y.shape}")
+    if y.min() < 0 or y.max() >= classes:
+        raise InputError(f"{path}: labels must be 0 to {classes - 1}, as {network.name} says, not {y.min()} to {y.max()}")
+    if x.dtype.kind == "f" and not np.isfinite(x).all():
+        raise InputError(f"{path}: images must be finite")
+    return x, y.astype(np.int32)
+
+
+def hold_out(x, y, count: int, seed: int):
+    """Images and labels in two parts, to train with and ``count`` to validate with, by a permutation of the seed."""
+    if not 0 < count < len(x):
+        raise InputError(f"images held out must be fewer than the {len(x)} there are, not {count}")
+    order = np.random.default_rng([seed, 0]).permutation(len(x))
+    held, kept = np.sort(order[:count]), np.sort(order[count:])
+    return x[kept], y[kept], x[held], y[held]
+
+
+def batches(x, y, size: int, generator, shift: int = 0, mirror: bool = False):
+    """The whole batches of one epoch in random order.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n, H, W, C)
+    y : ndarray of int, shape (n,)
+    size : int
+        Images per batch, of which the last may have fewer where there are not so many.
+    generator : numpy.random.Generator
+    shift : int
+        Up to so many pixels each way; what comes in is the image's padding, 0.
+    mirror : bool
+        Every second image, by chance, is mirrored left to right.
+    """
+    order = generator.permutation(len(x))
+    height, width = x.shape[1:3]
+    for begin in range(0, max(1, len(order) - size + 1), size):
+        chosen = order[begin:begin + size]
+        moves = generator.integers(-shift, shift + 1, (len(chosen), 2))
+        mirrored = generator.random(len(chosen)) < (0.5 if mirror else 0)
+        images = np.pad(x[chosen], ((0, 0), (shift, shift), (shift, shift), (0, 0)))
+        rows = moves[:, :1] + np.arange(height) + shift
+        columns = moves[:, 1:] + np.arange(width) + shift
+        columns = np.where(mirrored[:, None], columns[:, ::-1], columns)
+        yield images[np.arange(len(chosen))[:, None, None], rows[:, :, None], columns[:, None, :]], y[chosen]

@@ -1,0 +1,246 @@
+"""Entropy-driven training: a float network to quantized ones of wanted sizes, one after another from the last.
+
+A target is reached in a number of epochs. After each of them the network is encoded as it would be for use, which tells
+what the file needs besides the entropy of the weights; the controller counts that in. The result is that of the last
+epoch whose file is within the target: the learning rate has fallen by then, and no accuracy has chosen it.
+
+Source of the objective: C. Metz, O. Bichler, A. Dupret, "Efficient Neural Compression with Inference-time Decoding",
+ISCAS 2024 (mixed precision and entropy in the loss); quantizer, relaxation and controller are ours.
+"""
+
+import hashlib
+import json
+import math
+import time
+from dataclasses import asdict, dataclass, field
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from tqdm import tqdm
+
+from ..errors import InputError
+from ..network import encode_network
+from ..rules import dequantize
+from ..zeropoint import entropy_bits
+from . import jax_quantizer as quantizer
+from .checkpoint import read_checkpoint, write_checkpoint
+from .images import batches
+from .jax_forward import accuracy
+from .jax_objective import Settings, make_step, optimizer
+from .target import Controller
+
+__all__ = ["Point", "Trainer"]
+
+#: Bits per weight before training, at least; and how much above the first target, at least.
+FIRST_BITS = 3.3
+ABOVE_TARGET = 0.7
+
+
+@dataclass
+class Point:
+    """What came of one target."""
+
+    target_bytes: float
+    bytes: int
+    reached: bool  #: whether the file is within the target
+    epoch: int  #: whose end it is, from 1
+    validation: float  #: accuracy on the images held out
+    minutes: float
+    history: list  #: per epoch: loss, lambda, entropy, bytes, validation
+    tensors: dict = field(repr=False)  #: as `golden.frontend.jax_quantizer.export`
+
+    def floats(self) -> dict[str, np.ndarray]:
+        """The network that its weights make, float32."""
+        return {name: array.astype(np.float32) for name, array in dequantize(self.tensors).items()}
+
+
+@dataclass
+class _State:
+    params: dict
+    optimizer: object
+    controller: Controller
+    target: int = 0  #: its number
+    epoch: int = 0  #: of this target
+    overhead: float = 0.0  #: bytes of the file besides the entropy of the weights
+    entropy: float = 0.0  #: bytes
+    minutes: float = 0.0  #: of this target
+    history: list = field(default_factory=list)
+    kept_epoch: int = 0  #: from 1; 0 if none yet
+    kept: dict = field(default_factory=dict)  #: its network
+
+
+#: The fields of a state that JSON holds as they are.
+PLAIN = ("target", "epoch", "overhead", "entropy", "minutes", "history", "kept_epoch")
+
+
+class Trainer:
+    """A training, to be run target by target.
+
+    Parameters
+    ----------
+    network : Network
+    tensors : dict of str to ndarray
+        The float network.
+    images, labels : ndarray
+        To train with: pixels (n, H, W, C), and int32 (n,).
+    held_images, held_labels : ndarray
+        To validate with.
+    targets : sequence of float
+        Sizes of the whole file in bytes, in the order in which they are trained.
+    settings : Settings
+    checkpoint : str, Path or None
+        Written after each epoch.
+    encoder : dict
+        Options of the encoder, as those of `golden.plan.plan`.
+    """
+
+    def __init__(self, network, tensors, images, labels, held_images, held_labels, targets, settings: Settings,
+                 checkpoint=None, encoder=None):
+        self.network, self.settings, self.targets = network, settings, list(targets)
+        self.train, self.held = (images, labels), (held_images, held_labels)
+        self.encoder, self.checkpoint = encoder or {}, checkpoint
+        self.teacher = {name: jnp.asarray(tensors[name], jnp.float32) for layer in network.weights
+                        for name in (f"{layer}.weight", f"{layer}.bias")}
+        params, self.units = quantizer.initial(network, tensors, self._first_bits(network))
+        self.steps = settings.epochs * max(1, len(images) // settings.batch)
+        self._step = make_step(network, self.units, self.teacher, settings, self.steps)
+        self.points: list[Point] = []
+        self._state = self._begin(params, 0)
+
+    def _first_bits(self, network):
+        """Where the steps begin: a little above the first target, but never where most networks are lost at once."""
+        weights = sum(math.prod(shape) for shape in network.weights.values())
+        return max(FIRST_BITS, 8 * self.targets[0] / weights + ABOVE_TARGET)
+
+    def resume(self) -> None:
+        """Take up the state of the checkpoint.
+
+        Raises
+        ------
+        InputError
+            If it cannot be read, or is one of another training.
+        """
+        leaves, values = read_checkpoint(self.checkpoint, self._purpose())
+        self._restore(leaves, values)
+
+    def run(self, finished=None, progress: bool = False) -> list[Point]:
+        """Train all targets that are left.
+
+        Parameters
+        ----------
+        finished : callable or None
+            ``finished(number, point)`` after each target.
+        progress : bool
+            Show a bar per target where standard error is a terminal.
+
+        Returns
+        -------
+        list of Point
+            One per target, those before a resumption included.
+
+        Raises
+        ------
+        InputError
+            If the loss is no longer finite.
+        """
+        while len(self.points) < len(self.targets):
+            self._train_target(progress)
+            if finished is not None:
+                finished(len(self.points) - 1, self.points[-1])
+        return self.points
+
+    def _train_target(self, progress):
+        state = self._state
+        label = f"{self.network.name}, {self.targets[state.target]:.0f} bytes"
+        per_epoch = self.steps // self.settings.epochs
+        with tqdm(total=self.steps, initial=state.epoch * per_epoch, desc=label, unit="step",
+                  disable=None if progress else True) as bar:
+            while state.epoch < self.settings.epochs:
+                self._train_epoch(bar)
+                if state.epoch < self.settings.epochs:
+                    self._save()
+        row = state.history[state.kept_epoch - 1]
+        self.points.append(Point(self.targets[state.target], row["bytes"], row["bytes"] <= self.targets[state.target],
+                                 state.kept_epoch, row["validation"], state.minutes, state.history, state.kept))
+        if len(self.points) < len(self.targets):
+            level = state.controller.level
+            self._state = self._begin(state.params, len(self.points))
+            self._state.controller.level = level
+        self._save()
+
+    def _train_epoch(self, bar):
+        begin, state, settings = time.monotonic(), self._state, self.settings
+        generator = np.random.default_rng([settings.seed, 1, state.target, state.epoch])
+        losses = []
+        for images, labels in batches(*self.train, settings.batch, generator, settings.shift, settings.mirror):
+            weight = state.controller.weight(state.overhead + state.entropy)
+            state.params, state.optimizer, loss, bits = self._step(state.params, state.optimizer, images, labels, weight)
+            state.entropy = float(bits) / 8
+            losses.append(float(loss))
+            if not np.isfinite(losses[-1]) or not np.isfinite(state.entropy):
+                raise InputError(f"the loss must stay finite; it is {losses[-1]} in epoch {state.epoch + 1} of target "
+                                 f"{state.target + 1}, step {len(losses)}: a lower learning rate may help")
+            bar.update()
+            bar.set_postfix(loss=f"{np.mean(losses[-50:]):.3f}", weight=f"{weight:.3g}",
+                            bytes=f"{state.overhead + state.entropy:.0f}", refresh=False)
+        state.epoch += 1
+        self._close_epoch(float(np.mean(losses)), weight)
+        state.minutes += (time.monotonic() - begin) / 60
+        bar.write(json.dumps(state.history[-1])) if not bar.disable else None
+
+    def _close_epoch(self, loss, weight):
+        """Measure the network as it would be used, and keep it if its file is within the target."""
+        state = self._state
+        tensors = quantizer.export(state.params, self.units)
+        size = self._measure(tensors)
+        state.history.append({"loss": loss, "lambda": weight, "entropy_bytes": state.entropy, "bytes": size,
+                              "validation": accuracy(self.network, dequantize(tensors), *self.held)})
+        kept = state.history[state.kept_epoch - 1]["bytes"] if state.kept_epoch else float("inf")
+        if size <= self.targets[state.target] or size <= kept:
+            state.kept_epoch, state.kept = state.epoch, tensors
+
+    def _measure(self, tensors):
+        """The size of the file; what it is besides the entropy of the weights is noted."""
+        size = len(encode_network(tensors, **self.encoder))
+        state = self._state
+        state.entropy = sum(entropy_bits(q) * q.size for q in tensors.values() if q.dtype == np.int8) / 8
+        state.overhead = size - state.entropy
+        return size
+
+    def _begin(self, params, target):
+        """The state before a target is trained."""
+        self._state = _State(params, optimizer(self.settings, self.steps).init(params), None, target)
+        size = self._measure(quantizer.export(params, self.units))
+        self._state.controller = Controller(self.targets[target], self.steps, size)
+        return self._state
+
+    def _purpose(self):
+        """A hash of everything that the course of the training follows from."""
+        plain = json.dumps([self.network.as_dict(), asdict(self.settings), self.targets, self.encoder], sort_keys=True)
+        digest = hashlib.sha256(plain.encode())
+        for array in (*self.teacher.values(), *self.train, *self.held):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+    def _save(self):
+        if self.checkpoint is None:
+            return
+        state = self._state
+        points = [{key: value for key, value in asdict(point).items() if key != "tensors"} for point in self.points]
+        leaves = jax.tree.leaves((state.params, state.optimizer))
+        leaves += [*state.kept.values()] + [array for point in self.points for array in point.tensors.values()]
+        plain = {key: getattr(state, key) for key in PLAIN}
+        write_checkpoint(self.checkpoint, leaves, {"purpose": self._purpose(), "state": plain, "points": points,
+                                                   "controller": asdict(state.controller)})
+
+    def _restore(self, leaves, values):
+        state = self._state
+        tree = jax.tree.structure((state.params, state.optimizer))
+        names = [f"{name}.{kind}" for name in self.units for kind in ("weight", "weight.scale", "bias")]
+        groups = leaves[tree.num_leaves:]
+        groups = [dict(zip(names, groups[i:i + len(names)])) for i in range(0, len(groups), len(names))]
+        params, moments = jax.tree.unflatten(tree, [jnp.asarray(leaf) for leaf in leaves[:tree.num_leaves]])
+        kept = groups.pop(0) if values["state"]["kept_epoch"] else {}
+        self.points = [Point(**point, tensors=tensors) for point, tensors in zip(values["points"], groups)]
+        self._state = _State(params, moments, Controller(**values["controller"]), kept=kept, **values["state"])
