@@ -1,9 +1,11 @@
 """Batches of images for training: shuffled, shifted and mirrored, by a seed."""
 
+import io
+
 import numpy as np
 
+from ..cli import read_bytes
 from ..errors import InputError
-from ..formats import read_tensors
 
 __all__ = ["batches", "hold_out", "read_images"]
 
@@ -16,11 +18,7 @@ def read_images(path, network):
     InputError
         If they are not there, or do not fit the network.
     """
-    arrays = read_tensors(path)
-    for name in ("x", "y"):
-        if name not in arrays:
-            raise InputError(f"{path}: an array {name} must be there; it is not")
-    x, y = arrays["x"], arrays["y"]
+    x, y = _arrays(path)
     if x.ndim == 3 and network.input_shape[2] == 1:
         x = x[..., None]
     if x.shape[1:] != network.input_shape:
@@ -28,9 +26,11 @@ def read_images(path, network):
                          f"{x.shape[1:]}")
     classes = int(np.prod(network.shapes[network.nodes[-1].name]))
     if y.dtype.kind not in "iu" or y.shape != (len(x),) or not len(x):
-        raise InputError(f"{path}: labels must be {len(x)} whole numbers, one at least, not {y.dtype} of shape {y.shape}")
+        raise InputError(f"{path}: labels must be {len(x)} whole numbers, one at least, not {y.dtype} of shape "
+                         f"{y.shape}")
     if y.min() < 0 or y.max() >= classes:
-        raise InputError(f"{path}: labels must be 0 to {classes - 1}, as {network.name} says, not {y.min()} to {y.max()}")
+        raise InputError(f"{path}: labels must be 0 to {classes - 1}, as {network.name} says, not {y.min()} to "
+                         f"{y.max()}")
     if x.dtype.kind == "f" and not np.isfinite(x).all():
         raise InputError(f"{path}: images must be finite")
     return x, y.astype(np.int32)
@@ -71,3 +71,18 @@ def batches(x, y, size: int, generator, shift: int = 0, mirror: bool = False):
         columns = moves[:, 1:] + np.arange(width) + shift
         columns = np.where(mirrored[:, None], columns[:, ::-1], columns)
         yield images[np.arange(len(chosen))[:, None, None], rows[:, :, None], columns[:, None, :]], y[chosen]
+
+
+def _arrays(path):
+    """The arrays x and y; whatever else the file holds, such as names of classes, stays unread."""
+    data = read_bytes(path)
+    try:
+        with np.load(io.BytesIO(data)) as arrays:
+            x, y = arrays["x"], arrays["y"]
+    except KeyError as error:
+        raise InputError(f"{path}: arrays x and y must be there: {error.args[0]}") from None
+    except Exception as error:  # What a damaged file makes zipfile, its codecs and NumPy raise is an open set.
+        raise InputError(f"{path}: not a sound .npz file: {' '.join(str(error).split())}") from None
+    if x.dtype.kind not in "iuf":
+        raise InputError(f"{path}: x must be an array of integers or floats, not of {x.dtype}")
+    return x, y

@@ -1,6 +1,8 @@
 """What is minimised, and one step of it: the task, learned from labels and from the float network, and the entropy."""
 
+import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import jax
 import jax.numpy as jnp
@@ -77,52 +79,44 @@ def optimizer(settings, steps: int):
                                              {kind: kind for kind in kinds}))
 
 
-def make_step(network, units, teacher, settings, steps: int):
-    """One step of training, compiled.
-
-    Parameters
-    ----------
-    network : Network
-    units : dict
-        Of `golden.frontend.jax_quantizer.initial`.
-    teacher : dict of str to array
-        The float network.
-    settings : Settings
-    steps : int
-        Of the whole training.
+@lru_cache(maxsize=8)
+def make_step(network, settings, steps: int):
+    """One step of training, compiled once for all trainings of the same network, settings and number of steps.
 
     Returns
     -------
     callable
-        ``step(params, state, images, labels, weight)`` gives the next params and state, the loss of the task before
-        the step, in nats, and the entropy after it, in bits of all weights. Images are pixels, lambda is per bit and
-        weight.
+        ``step(params, state, units, teacher, images, labels, weight)`` gives the next params and state, the loss of the
+        task before the step, in nats, and the entropy after it, in bits of all weights. Params and units are those of
+        `golden.frontend.jax_quantizer.initial`, the state is the optimizer's, the teacher is the float network; images
+        are pixels, and the weight is lambda, per bit and weight of the network.
     """
-    count = sum(jnp.size(teacher[f"{name}.weight"]) for name in units)
+    count = sum(math.prod(shape) for shape in network.weights.values())
     chosen = optimizer(settings, steps)
 
-    def loss(params, images, labels, weight):
+    def loss(params, units, teacher, images, labels, weight):
         scores = forward(network, quantizer.tensors_of(params, units), images)
-        task = _task(scores, labels, teacher, images)
+        task = _task(network, settings, teacher, scores, images, labels)
         return task + weight * quantizer.soft_bits(params) / count, task
 
-    def _task(scores, labels, teacher, images):
-        task = 0.0
-        if settings.distill < 1:
-            task += (1 - settings.distill) * optax.softmax_cross_entropy_with_integer_labels(scores, labels).mean()
-        if settings.distill > 0:
-            wanted = jax.nn.log_softmax(forward(network, teacher, images) / settings.temperature)
-            found = jax.nn.log_softmax(scores / settings.temperature)
-            distance = (jnp.exp(wanted) * (wanted - found)).sum(axis=1).mean()
-            task += settings.distill * settings.temperature ** 2 * distance
-        return task
-
     @jax.jit
-    def step(params, state, images, labels, weight):
+    def step(params, state, units, teacher, images, labels, weight):
         images = (images.astype(jnp.float32) - jnp.float32(network.zero)) * jnp.float32(network.scale)
-        (_, task), slopes = jax.value_and_grad(loss, has_aux=True)(params, images, labels, weight)
+        (_, task), slopes = jax.value_and_grad(loss, has_aux=True)(params, units, teacher, images, labels, weight)
         changes, state = chosen.update(slopes, state, params)
         params = optax.apply_updates(params, changes)
         return params, state, task, quantizer.bits(params)
 
     return step
+
+
+def _task(network, settings, teacher, scores, images, labels):
+    task = 0.0
+    if settings.distill < 1:
+        task += (1 - settings.distill) * optax.softmax_cross_entropy_with_integer_labels(scores, labels).mean()
+    if settings.distill > 0:
+        wanted = jax.nn.log_softmax(forward(network, teacher, images) / settings.temperature)
+        found = jax.nn.log_softmax(scores / settings.temperature)
+        distance = (jnp.exp(wanted) * (wanted - found)).sum(axis=1).mean()
+        task += settings.distill * settings.temperature ** 2 * distance
+    return task

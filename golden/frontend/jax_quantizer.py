@@ -132,7 +132,7 @@ def _soft_counts(x):
     low = jnp.floor(jax.lax.stop_gradient(x))
     part = x - low
     index = low.astype(jnp.int32) + HALF
-    counts = jnp.zeros(MAX_BINS + 1, jnp.float32)
+    counts = jnp.zeros(MAX_BINS + 1, x.dtype)
     return counts.at[index].add(1 - part).at[index + 1].add(part)
 
 

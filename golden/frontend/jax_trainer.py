@@ -1,8 +1,9 @@
 """Entropy-driven training: a float network to quantized ones of wanted sizes, one after another from the last.
 
-A target is reached in a number of epochs. After each of them the network is encoded as it would be for use, which tells
-what the file needs besides the entropy of the weights; the controller counts that in. The result is that of the last
-epoch whose file is within the target: the learning rate has fallen by then, and no accuracy has chosen it.
+A target is reached in a number of epochs. After each of them, or, of many, `MEASUREMENTS` times, the network is encoded
+as it would be for use, which tells what the file needs besides the entropy of the weights; the controller counts that
+in. The result is the last network measured whose file is within the target: the learning rate has fallen by then, and
+no accuracy has chosen it.
 
 Source of the objective: C. Metz, O. Bichler, A. Dupret, "Efficient Neural Compression with Inference-time Decoding",
 ISCAS 2024 (mixed precision and entropy in the loss); quantizer, relaxation and controller are ours.
@@ -13,6 +14,7 @@ import json
 import math
 import time
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 
 import jax
 import jax.numpy as jnp
@@ -32,6 +34,8 @@ from .target import Controller
 
 __all__ = ["Point", "Trainer"]
 
+#: How often a network is measured on its way to a target, at least.
+MEASUREMENTS = 25
 #: Bits per weight before training, at least; and how much above the first target, at least.
 FIRST_BITS = 3.3
 ABOVE_TARGET = 0.7
@@ -47,7 +51,7 @@ class Point:
     epoch: int  #: whose end it is, from 1
     validation: float  #: accuracy on the images held out
     minutes: float
-    history: list  #: per epoch: loss, lambda, entropy, bytes, validation
+    history: list  #: of each measurement: epoch, loss, lambda, entropy, bytes, validation
     tensors: dict = field(repr=False)  #: as `golden.frontend.jax_quantizer.export`
 
     def floats(self) -> dict[str, np.ndarray]:
@@ -104,7 +108,8 @@ class Trainer:
                         for name in (f"{layer}.weight", f"{layer}.bias")}
         params, self.units = quantizer.initial(network, tensors, self._first_bits(network))
         self.steps = settings.epochs * max(1, len(images) // settings.batch)
-        self._step = make_step(network, self.units, self.teacher, settings, self.steps)
+        self._every = max(1, settings.epochs // MEASUREMENTS)
+        self._step = make_step(network, settings, self.steps)
         self.points: list[Point] = []
         self._state = self._begin(params, 0)
 
@@ -121,7 +126,7 @@ class Trainer:
         InputError
             If it cannot be read, or is one of another training.
         """
-        leaves, values = read_checkpoint(self.checkpoint, self._purpose())
+        leaves, values = read_checkpoint(self.checkpoint, self._purpose)
         self._restore(leaves, values)
 
     def run(self, finished=None, progress: bool = False) -> list[Point]:
@@ -157,10 +162,10 @@ class Trainer:
         with tqdm(total=self.steps, initial=state.epoch * per_epoch, desc=label, unit="step",
                   disable=None if progress else True) as bar:
             while state.epoch < self.settings.epochs:
-                self._train_epoch(bar)
+                self._train_epochs(min(self._every, self.settings.epochs - state.epoch), bar)
                 if state.epoch < self.settings.epochs:
                     self._save()
-        row = state.history[state.kept_epoch - 1]
+        row = next(row for row in state.history if row["epoch"] == state.kept_epoch)
         self.points.append(Point(self.targets[state.target], row["bytes"], row["bytes"] <= self.targets[state.target],
                                  state.kept_epoch, row["validation"], state.minutes, state.history, state.kept))
         if len(self.points) < len(self.targets):
@@ -169,36 +174,38 @@ class Trainer:
             self._state.controller.level = level
         self._save()
 
+    def _train_epochs(self, count, bar):
+        begin, state, losses = time.monotonic(), self._state, []
+        for _ in range(count):
+            losses += self._train_epoch(bar)
+            state.epoch += 1
+        tensors = quantizer.export(state.params, self.units)
+        size = self._measure(tensors)
+        state.history.append({"epoch": state.epoch, "loss": float(np.mean(losses)),
+                              "lambda": math.exp(state.controller.level), "entropy_bytes": state.entropy, "bytes": size,
+                              "validation": accuracy(self.network, dequantize(tensors), *self.held)})
+        kept = min((row["bytes"] for row in state.history if row["epoch"] == state.kept_epoch), default=math.inf)
+        if size <= self.targets[state.target] or size <= kept:
+            state.kept_epoch, state.kept = state.epoch, tensors
+        state.minutes += (time.monotonic() - begin) / 60
+
     def _train_epoch(self, bar):
-        begin, state, settings = time.monotonic(), self._state, self.settings
+        """One epoch; the losses of its steps."""
+        state, settings, losses = self._state, self.settings, []
         generator = np.random.default_rng([settings.seed, 1, state.target, state.epoch])
-        losses = []
         for images, labels in batches(*self.train, settings.batch, generator, settings.shift, settings.mirror):
             weight = state.controller.weight(state.overhead + state.entropy)
-            state.params, state.optimizer, loss, bits = self._step(state.params, state.optimizer, images, labels, weight)
+            state.params, state.optimizer, loss, bits = self._step(state.params, state.optimizer, self.units,
+                                                                   self.teacher, images, labels, weight)
             state.entropy = float(bits) / 8
             losses.append(float(loss))
-            if not np.isfinite(losses[-1]) or not np.isfinite(state.entropy):
+            if not math.isfinite(losses[-1] + state.entropy):
                 raise InputError(f"the loss must stay finite; it is {losses[-1]} in epoch {state.epoch + 1} of target "
                                  f"{state.target + 1}, step {len(losses)}: a lower learning rate may help")
             bar.update()
             bar.set_postfix(loss=f"{np.mean(losses[-50:]):.3f}", weight=f"{weight:.3g}",
                             bytes=f"{state.overhead + state.entropy:.0f}", refresh=False)
-        state.epoch += 1
-        self._close_epoch(float(np.mean(losses)), weight)
-        state.minutes += (time.monotonic() - begin) / 60
-        bar.write(json.dumps(state.history[-1])) if not bar.disable else None
-
-    def _close_epoch(self, loss, weight):
-        """Measure the network as it would be used, and keep it if its file is within the target."""
-        state = self._state
-        tensors = quantizer.export(state.params, self.units)
-        size = self._measure(tensors)
-        state.history.append({"loss": loss, "lambda": weight, "entropy_bytes": state.entropy, "bytes": size,
-                              "validation": accuracy(self.network, dequantize(tensors), *self.held)})
-        kept = state.history[state.kept_epoch - 1]["bytes"] if state.kept_epoch else float("inf")
-        if size <= self.targets[state.target] or size <= kept:
-            state.kept_epoch, state.kept = state.epoch, tensors
+        return losses
 
     def _measure(self, tensors):
         """The size of the file; what it is besides the entropy of the weights is noted."""
@@ -215,6 +222,7 @@ class Trainer:
         self._state.controller = Controller(self.targets[target], self.steps, size)
         return self._state
 
+    @cached_property
     def _purpose(self):
         """A hash of everything that the course of the training follows from."""
         plain = json.dumps([self.network.as_dict(), asdict(self.settings), self.targets, self.encoder], sort_keys=True)
@@ -231,7 +239,7 @@ class Trainer:
         leaves = jax.tree.leaves((state.params, state.optimizer))
         leaves += [*state.kept.values()] + [array for point in self.points for array in point.tensors.values()]
         plain = {key: getattr(state, key) for key in PLAIN}
-        write_checkpoint(self.checkpoint, leaves, {"purpose": self._purpose(), "state": plain, "points": points,
+        write_checkpoint(self.checkpoint, leaves, {"purpose": self._purpose, "state": plain, "points": points,
                                                    "controller": asdict(state.controller)})
 
     def _restore(self, leaves, values):
