@@ -35,6 +35,7 @@ def _arguments():
     add("--data", required=True, metavar="FILE", help=".npz with x, images, and y, labels")
     add("--valid", required=True, metavar="K|FILE", help="images to validate with: so many of the data's, or a file")
     add("--test", metavar="FILE", help="images on which each target's network is measured, once")
+    add("--start", metavar="FILE", help="quantized network to begin with, of an earlier training (default: the float one)")
     add("--target-bits", type=_numbers, metavar="X[,X...]", help="bits of the file per weight")
     add("--target-bytes", type=_numbers, metavar="N[,N...]", help="bytes of the file")
     add("--epochs", type=int, help="per target (default: 20)")
@@ -144,7 +145,7 @@ def main():
     settings = objective.Settings(**{name: value for name, value in given.items() if value is not None})
     weights = sum(math.prod(shape) for shape in network.weights.values())
     trainer = training.Trainer(network, tensors, images, labels, *held, _targets(arguments, weights), settings,
-                               arguments.checkpoint)
+                               arguments.checkpoint, read_tensors(arguments.start) if arguments.start else None)
     record = _Record(arguments, network, tensors, held, trainer, training.accuracy)
     if arguments.resume:
         trainer.resume()

@@ -137,6 +137,21 @@ def test_first_steps_have_the_entropy_asked_for_and_are_exported_as_trained(want
 
 
 @needs_jax
+def test_a_start_is_taken_as_it_is():
+    from golden.frontend import jax_quantizer as quantizer
+    from golden.frontend.jax_float import random_weights
+
+    tensors = random_weights(TINY, np.random.default_rng(0))
+    tensors["a.bias"] = np.linspace(-1, 1, 8).astype(np.float32)
+    wanted = quantizer.export(*quantizer.initial(TINY, tensors, 2.0))
+    found = quantizer.export(*quantizer.initial(TINY, tensors, 3.0, wanted))
+    for name, array in wanted.items():
+        assert found[name].dtype == array.dtype and found[name] == pytest.approx(array, rel=1e-3), name
+    with pytest.raises(InputError, match="b.weight of the network to start from must be integers with one step"):
+        quantizer.initial(TINY, tensors, 3.0, wanted | {"b.weight": wanted["b.weight"] * 0.5})
+
+
+@needs_jax
 def test_a_layer_of_zeros_and_a_large_bias_are_trained_as_well():
     from golden.frontend import jax_quantizer as quantizer
     from golden.frontend.jax_float import random_weights
@@ -315,8 +330,8 @@ USUAL = ("--network", "tiny.json", "--weights", "w.npz", "--data", "train.npz", 
 
 @needs_jax
 def test_the_command(folder, call):
-    code, printed, complaints = call(*USUAL, "--test", "test.npz", "--target-bytes", "450,200", "--epochs", "6",
-                                     "--batch", "10", "--rate", "0.02", "--step-rate", "0.05", "--json", "r.json", "--seed", "3")
+    more = "--epochs 6 --batch 10 --rate 0.02 --step-rate 0.05 --json r.json --seed 3 --target-bytes 450,200".split()
+    code, printed, complaints = call(*USUAL, "--test", "test.npz", *more)
     assert (code, complaints) == (0, "")
     record = json.loads((folder / "r.json").read_text())
     assert record["measured_on"] == "test" and record["images"] == 300

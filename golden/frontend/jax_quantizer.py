@@ -16,6 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..config import MAX_BINS
+from ..errors import InputError
+from ..rules import dequantize
 from ..zeropoint import entropy_bits, round_to_bins
 
 __all__ = ["bits", "export", "initial", "soft_bits", "tensors_of"]
@@ -25,7 +27,7 @@ SEARCHES = 20
 HALF = MAX_BINS // 2
 
 
-def initial(network, tensors, first_bits: float):
+def initial(network, tensors, first_bits: float, start=None):
     """What is trained, and what stays.
 
     Steps are first in one ratio to the deviation times the root of the layer's size, so that the error of a whole layer
@@ -35,9 +37,11 @@ def initial(network, tensors, first_bits: float):
     ----------
     network : Network
     tensors : dict of str to ndarray
-        ``NAME.weight`` and ``NAME.bias`` of each layer.
+        ``NAME.weight`` and ``NAME.bias`` of each layer of the float network.
     first_bits : float
         The entropy before training, in bits per weight, if 3 to 255 bins can give it.
+    start : dict of str to ndarray or None
+        A quantized network to begin with, as `export` hands it out; then its steps count.
 
     Returns
     -------
@@ -45,20 +49,27 @@ def initial(network, tensors, first_bits: float):
         "weight" (v), "step", "bound" (logarithms) and "bias" (in its unit) of each layer, float32.
     units : dict of str to tuple of float
         Of each layer, what the weights and the biases are multiplied with.
+
+    Raises
+    ------
+    InputError
+        If an array is missing or of another shape, or the start is not quantized with one step per layer.
     """
     network.check(tensors)
-    weights = {name: np.asarray(tensors[f"{name}.weight"], np.float32) for name in network.weights}
-    units, values = {}, {}
-    for name, weight in weights.items():
-        bias = np.asarray(tensors[f"{name}.bias"], np.float32)
-        units[name] = (_unit(weight), _unit(bias) if bias.any() else _unit(weight))
-        values[name] = (weight / np.float32(units[name][0]), bias / np.float32(units[name][1]))
-    steps = _first_steps({name: v for name, (v, _) in values.items()}, first_bits)
-    bounds = {name: max(float(np.abs(v).max(initial=0)), steps[name]) for name, (v, _) in values.items()}
-    params = {"weight": {name: jnp.asarray(v) for name, (v, _) in values.items()},
+    units = {name: (_unit(tensors[f"{name}.weight"]), _unit(tensors[f"{name}.bias"])) for name in network.weights}
+    units = {name: (sigma or 1.0, unit or sigma or 1.0) for name, (sigma, unit) in units.items()}
+    floats = tensors if start is None else _checked_start(network, start)
+    weights, biases = ({name: np.asarray(floats[f"{name}.{kind}"], np.float32) / np.float32(units[name][i])
+                        for name in network.weights} for i, kind in enumerate(("weight", "bias")))
+    if start is None:
+        steps = _first_steps(weights, first_bits)
+    else:
+        steps = {name: float(start[f"{name}.weight.scale"]) / sigma for name, (sigma, _) in units.items()}
+    bounds = {name: max(float(np.abs(v).max(initial=0)), steps[name]) for name, v in weights.items()}
+    params = {"weight": {name: jnp.asarray(v) for name, v in weights.items()},
               "step": {name: jnp.float32(np.log(step)) for name, step in steps.items()},
               "bound": {name: jnp.float32(np.log(bound)) for name, bound in bounds.items()},
-              "bias": {name: jnp.asarray(bias) for name, (_, bias) in values.items()}}
+              "bias": {name: jnp.asarray(bias) for name, bias in biases.items()}}
     return params, units
 
 
@@ -101,7 +112,7 @@ def _first_steps(values, first_bits):
     count = sum(v.size for v in values.values())
 
     def steps(ratio):
-        return {name: max(2.0 ** ratio * np.sqrt(v.size / count), float(np.abs(v).max()) / HALF)
+        return {name: max(2.0 ** ratio * np.sqrt(v.size / count), float(np.abs(v).max(initial=0)) / HALF)
                 for name, v in values.items()}
 
     low, high = -12.0, 4.0
@@ -113,8 +124,19 @@ def _first_steps(values, first_bits):
     return steps(high)
 
 
+def _checked_start(network, start):
+    """The float network that a quantized one makes."""
+    for name in network.weights:
+        weight, scale = start.get(f"{name}.weight"), start.get(f"{name}.weight.scale")
+        if weight is None or weight.dtype.kind not in "iu" or scale is None or scale.size != 1 or not scale > 0:
+            raise InputError(f"{name}.weight of the network to start from must be integers with one step above 0")
+    floats = dequantize(start)
+    network.check(floats)
+    return floats
+
+
 def _unit(array):
-    return float(np.std(array)) or float(np.abs(array).max()) or 1.0
+    return float(np.std(array)) or float(np.abs(array).max(initial=0))
 
 
 def _position(params, name):

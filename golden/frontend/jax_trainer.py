@@ -95,18 +95,18 @@ class Trainer:
     settings : Settings
     checkpoint : str, Path or None
         Written after each epoch.
-    encoder : dict
-        Options of the encoder, as those of `golden.plan.plan`.
+    start : dict of str to ndarray or None
+        A quantized network of an earlier training to begin with, not the float network.
     """
 
     def __init__(self, network, tensors, images, labels, held_images, held_labels, targets, settings: Settings,
-                 checkpoint=None, encoder=None):
+                 checkpoint=None, start=None):
         self.network, self.settings, self.targets = network, settings, list(targets)
         self.train, self.held = (images, labels), (held_images, held_labels)
-        self.encoder, self.checkpoint = encoder or {}, checkpoint
+        self.checkpoint, self.start = checkpoint, start or {}
         self.teacher = {name: jnp.asarray(tensors[name], jnp.float32) for layer in network.weights
                         for name in (f"{layer}.weight", f"{layer}.bias")}
-        params, self.units = quantizer.initial(network, tensors, self._first_bits(network))
+        params, self.units = quantizer.initial(network, tensors, self._first_bits(network), start)
         self.steps = settings.epochs * max(1, len(images) // settings.batch)
         self._every = max(1, settings.epochs // MEASUREMENTS)
         self._step = make_step(network, settings, self.steps)
@@ -209,7 +209,7 @@ class Trainer:
 
     def _measure(self, tensors):
         """The size of the file; what it is besides the entropy of the weights is noted."""
-        size = len(encode_network(tensors, **self.encoder))
+        size = len(encode_network(tensors))
         state = self._state
         state.entropy = sum(entropy_bits(q) * q.size for q in tensors.values() if q.dtype == np.int8) / 8
         state.overhead = size - state.entropy
@@ -225,9 +225,9 @@ class Trainer:
     @cached_property
     def _purpose(self):
         """A hash of everything that the course of the training follows from."""
-        plain = json.dumps([self.network.as_dict(), asdict(self.settings), self.targets, self.encoder], sort_keys=True)
+        plain = json.dumps([self.network.as_dict(), asdict(self.settings), self.targets], sort_keys=True)
         digest = hashlib.sha256(plain.encode())
-        for array in (*self.teacher.values(), *self.train, *self.held):
+        for array in (*self.teacher.values(), *self.start.values(), *self.train, *self.held):
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
 
