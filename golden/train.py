@@ -35,7 +35,7 @@ def _arguments():
     add("--data", required=True, metavar="FILE", help=".npz with x, images, and y, labels")
     add("--valid", required=True, metavar="K|FILE", help="images to validate with: so many of the data's, or a file")
     add("--test", metavar="FILE", help="images on which each target's network is measured, once")
-    add("--start", metavar="FILE", help="quantized network to begin with, of an earlier training (default: the float one)")
+    add("--start", metavar="FILE", help="begin with this quantized network, of an earlier training")
     add("--target-bits", type=_numbers, metavar="X[,X...]", help="bits of the file per weight")
     add("--target-bytes", type=_numbers, metavar="N[,N...]", help="bytes of the file")
     add("--epochs", type=int, help="per target (default: 20)")

@@ -330,8 +330,9 @@ USUAL = ("--network", "tiny.json", "--weights", "w.npz", "--data", "train.npz", 
 
 @needs_jax
 def test_the_command(folder, call):
-    more = "--epochs 6 --batch 10 --rate 0.02 --step-rate 0.05 --json r.json --seed 3 --target-bytes 450,200".split()
-    code, printed, complaints = call(*USUAL, "--test", "test.npz", *more)
+    code, printed, complaints = call(*USUAL, "--test", "test.npz", "--target-bytes", "450,200", "--seed", "3",
+                                     "--epochs", "6", "--batch", "10", "--rate", "0.02", "--step-rate", "0.05",
+                                     "--json", "r.json")
     assert (code, complaints) == (0, "")
     record = json.loads((folder / "r.json").read_text())
     assert record["measured_on"] == "test" and record["images"] == 300
