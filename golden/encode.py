@@ -37,7 +37,7 @@ def _summary(output, figures):
 def main():
     """The command."""
     arguments = _arguments()
-    tensors = read_tensors(arguments.network)
+    tensors = read_tensors(arguments.network, widen=False)
     stream, directory = encode_stream(tensors, progress=True, **plan_options(arguments))
     decoded = decode_measured(stream, stream.weights)
     back = restore(directory, [weights for weights, _ in decoded])

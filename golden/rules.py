@@ -24,7 +24,7 @@ from tqdm import tqdm
 from .errors import ConfigError, InputError
 from .zeropoint import check_bins, check_rate_weight, entropy_bits, quantize_tensor
 
-__all__ = ["Decision", "Rules", "decide", "dequantize", "quantize_network"]
+__all__ = ["Decision", "Rules", "check_finite", "decide", "dequantize", "quantize_network"]
 
 MAX_WEIGHT = 127
 
@@ -131,7 +131,7 @@ def quantize_network(tensors, rules: Rules, progress: bool = False) -> tuple[dic
     """
     decisions = decide(tensors, rules)
     for name, array in tensors.items():
-        _check_finite(name, array)
+        check_finite(name, array)
     result, report = {}, []
     for name, decision in tqdm(decisions.items(), desc="quantize", unit="array", disable=None if progress else True):
         array = tensors[name]
@@ -177,7 +177,8 @@ def _last_match(name, pairs, default):
     return next((value for pattern, value in reversed(pairs) if fnmatchcase(name, pattern)), default)
 
 
-def _check_finite(name, array):
+def check_finite(name, array) -> None:
+    """Raise `InputError`, which names the first place, if a float of an array is not finite as float32."""
     if array.dtype.kind != "f":
         return
     with np.errstate(over="ignore"):

@@ -41,7 +41,7 @@ def _arguments():
     add("--epochs", type=int, help="per target (default: 20)")
     add("--batch", type=int, help="images per step (default: 100)")
     add("--rate", type=float, help="learning rate of weights, in their layer's deviations (default: 0.002)")
-    add("--step-rate", type=float, help="that of steps and bounds, of their logarithms (default: 0.004)")
+    add("--step-rate", type=float, help="that of steps and bounds, of their logarithms (default: 0.001)")
     add("--clip", type=float, help="greatest norm of a gradient (default: 5)")
     add("--distill", type=float, metavar="PART", help="learn this part, 0 to 1, from the float network (default: 0)")
     add("--temperature", type=float, help="of the scores learned from (default: 3)")

@@ -247,7 +247,7 @@ def test_batches_are_whole_images_moved_and_mirrored():
         for images, labels in batches(x, np.arange(7), 10, np.random.default_rng(number), 1, True):
             assert len(images) == 7
             for image, label in zip(images, labels):
-                padded = np.pad(x[label], ((1, 1), (1, 1), (0, 0)))
+                padded = np.pad(x[label], ((1, 1), (1, 1), (0, 0)), "edge")
                 found = [(i, j, flip) for i in range(3) for j in range(3) for flip in (1, -1)
                          if (padded[i:i + 4, j:j + 4][:, ::flip] == image).all()]
                 assert len(found) == 1

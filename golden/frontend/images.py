@@ -56,7 +56,7 @@ def batches(x, y, size: int, generator, shift: int = 0, mirror: bool = False):
         Images per batch, of which the last may have fewer where there are not so many.
     generator : numpy.random.Generator
     shift : int
-        Up to so many pixels each way; what comes in is the image's padding, 0.
+        Up to so many pixels each way; what comes in repeats the edge.
     mirror : bool
         Every second image, by chance, is mirrored left to right.
     """
@@ -66,7 +66,7 @@ def batches(x, y, size: int, generator, shift: int = 0, mirror: bool = False):
         chosen = order[begin:begin + size]
         moves = generator.integers(-shift, shift + 1, (len(chosen), 2))
         mirrored = generator.random(len(chosen)) < (0.5 if mirror else 0)
-        images = np.pad(x[chosen], ((0, 0), (shift, shift), (shift, shift), (0, 0)))
+        images = np.pad(x[chosen], ((0, 0), (shift, shift), (shift, shift), (0, 0)), "edge")
         rows = moves[:, :1] + np.arange(height) + shift
         columns = moves[:, 1:] + np.arange(width) + shift
         columns = np.where(mirrored[:, None], columns[:, ::-1], columns)

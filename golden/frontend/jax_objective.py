@@ -46,7 +46,7 @@ class Settings:
     epochs: int = 20
     batch: int = 100
     rate: float = 2e-3
-    step_rate: float = 4e-3
+    step_rate: float = 1e-3
     clip: float = 5.0
     distill: float = 0.0
     temperature: float = 3.0

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..config import MAX_BINS
 from ..errors import InputError
-from ..rules import dequantize
+from ..rules import check_finite, dequantize
 from ..zeropoint import entropy_bits, round_to_bins
 
 __all__ = ["bits", "export", "initial", "soft_bits", "tensors_of"]
@@ -53,9 +53,12 @@ def initial(network, tensors, first_bits: float, start=None):
     Raises
     ------
     InputError
-        If an array is missing or of another shape, or the start is not quantized with one step per layer.
+        If an array is missing, of another shape or not finite, or the start is not quantized with one step per layer.
     """
     network.check(tensors)
+    for name in network.weights:
+        check_finite(f"{name}.weight", tensors[f"{name}.weight"])
+        check_finite(f"{name}.bias", tensors[f"{name}.bias"])
     units = {name: (_unit(tensors[f"{name}.weight"]), _unit(tensors[f"{name}.bias"])) for name in network.weights}
     units = {name: (sigma or 1.0, unit or sigma or 1.0) for name, (sigma, unit) in units.items()}
     floats = tensors if start is None else _checked_start(network, start)

@@ -104,19 +104,20 @@ class Trainer:
         self.network, self.settings, self.targets = network, settings, list(targets)
         self.train, self.held = (images, labels), (held_images, held_labels)
         self.checkpoint, self.start = checkpoint, start or {}
+        network.check(tensors)
         self.teacher = {name: jnp.asarray(tensors[name], jnp.float32) for layer in network.weights
                         for name in (f"{layer}.weight", f"{layer}.bias")}
-        params, self.units = quantizer.initial(network, tensors, self._first_bits(network), start)
+        self.count = sum(math.prod(shape) for shape in network.weights.values())
+        params, self.units = quantizer.initial(network, tensors, self._first_bits(), start)
         self.steps = settings.epochs * max(1, len(images) // settings.batch)
         self._every = max(1, settings.epochs // MEASUREMENTS)
         self._step = make_step(network, settings, self.steps)
         self.points: list[Point] = []
         self._state = self._begin(params, 0)
 
-    def _first_bits(self, network):
+    def _first_bits(self):
         """Where the steps begin: a little above the first target, but never where most networks are lost at once."""
-        weights = sum(math.prod(shape) for shape in network.weights.values())
-        return max(FIRST_BITS, 8 * self.targets[0] / weights + ABOVE_TARGET)
+        return max(FIRST_BITS, 8 * self.targets[0] / self.count + ABOVE_TARGET)
 
     def resume(self) -> None:
         """Take up the state of the checkpoint.

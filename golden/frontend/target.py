@@ -36,15 +36,15 @@ class Controller:
     target: float
     steps: int
     first: float
-    level: float = math.log(0.02)
+    level: float = math.log(0.3)
     done: int = 0
     before: float | None = None
     slope: float = 0.0
 
     DESCENT = 0.5  #: the part of the steps in which the wanted size falls
-    MARGIN = 0.004  #: by what part of it the aim is below the target
-    PROPORTIONAL = 15.0
-    INTEGRAL = 200.0  #: per step, divided by the number of steps
+    MARGIN = 0.006  #: by what part of it the aim is below the target
+    PROPORTIONAL = 30.0
+    INTEGRAL = 600.0  #: per step, divided by the number of steps
     LEAD = 0.03  #: how far ahead the size is foreseen, in parts of all steps
     MEMORY = 0.9  #: of the size's change per step
 
@@ -61,7 +61,7 @@ class Controller:
         if self.before is not None:
             self.slope += (1 - self.MEMORY) * (excess - self.before - self.slope)
         self.before = excess
-        seen = max(-0.2, min(0.2, excess + self.LEAD * self.steps * self.slope))
+        seen = max(-0.1, min(0.1, excess + self.LEAD * self.steps * self.slope))
         self.level = max(LEAST, min(MOST, self.level + self.INTEGRAL / self.steps * seen))
         self.done += 1
         return math.exp(max(LEAST, min(MOST, self.level + self.PROPORTIONAL * seen)))
