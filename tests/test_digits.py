@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from golden import digits
-from golden.digits import train
 from golden.container import stream_bytes
+from golden.digits import train
 from golden.errors import InputError
 from golden.frontend.description import find_network
 from golden.network import encode_network, encode_stream
