@@ -50,7 +50,7 @@ def _halved(tensors):
 def main():
     """The command."""
     arguments = _arguments()
-    tensors = read_tensors(arguments.network)
+    tensors = read_tensors(arguments.network, widen=False)
     tensors = _halved(tensors) if arguments.half else tensors
     stream, directory = encode_stream(tensors, progress=True, **plan_options(arguments))
     decoded = decode_measured(stream, stream.weights)

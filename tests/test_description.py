@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from golden.digits import load
-from golden.digits.network import logits as digits_logits
 from golden.errors import InputError
 from golden.frontend.description import find_network, parse_network, shipped_networks
 from golden.frontend.forward import accuracy, images_of, logits, patches
@@ -44,13 +43,6 @@ def test_shapes():
     assert net.weights["conv2d_6"] == (64, 3, 3, 32)
     assert sum(int(np.prod(shape)) for shape in net.weights.values()) == 77_360
     assert find_network("kws").shapes["conv2d"] == (25, 5, 64)
-
-
-def test_digits_are_those_of_their_own_network():
-    tensors = dequantize(load())
-    pixels = np.random.default_rng(0).integers(0, 17, (30, 8, 8))
-    found = logits(find_network("digits"), tensors, pixels)
-    assert np.abs(found - digits_logits(tensors, (pixels / 16).astype(np.float32))).max() < 1e-4
 
 
 @pytest.mark.skipif(not (shared_folder() / "resnet8.npz").is_file(), reason="needs ../shared/data")

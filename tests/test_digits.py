@@ -1,4 +1,4 @@
-"""The embedded network: what is stored, how well it reads digits, and the gradients that trained it."""
+"""The embedded network: what is stored, how well it reads digits, and the training that made it."""
 
 import builtins
 import importlib.util
@@ -9,36 +9,44 @@ import numpy as np
 import pytest
 
 from golden import digits
-from golden.digits import network, train
+from golden.container import stream_bytes
+from golden.digits import train
 from golden.errors import InputError
+from golden.frontend.description import find_network
+from golden.network import encode_network, encode_stream
 from golden.rules import Rules, quantize_network
 from golden.zeropoint import entropy_bits
 
 needs_sklearn = pytest.mark.skipif(importlib.util.find_spec("sklearn") is None,
                                    reason="needs the extra 'digits' (scikit-learn)")
+needs_jax = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="needs the extra 'train' (JAX)")
 
 
 def test_the_stored_network_is_that_of_the_record():
-    tensors, record = digits.load(), digits.record()
-    parts = ("weight", "weight.scale", "bias")
-    assert list(tensors) == [f"{layer.name}.{part}" for layer in network.LAYERS for part in parts]
-    for layer, described in zip(network.LAYERS, record["layers"], strict=True):
-        weight = tensors[f"{layer.name}.weight"]
-        assert weight.dtype == np.int8 and weight.shape == layer.shape == tuple(described["shape"])
-        assert np.abs(weight).max() <= layer.bins // 2 and described["bins"] == layer.bins
+    tensors, record, shapes = digits.load(), digits.record(), find_network("digits").weights
+    assert list(tensors) == [f"{name}.{part}" for name in shapes for part in ("weight", "weight.scale", "bias")]
+    for (name, shape), described in zip(shapes.items(), record["layers"], strict=True):
+        weight = tensors[f"{name}.weight"]
+        assert described["name"] == name and weight.dtype == np.int8
+        assert weight.shape == shape == tuple(described["shape"])
+        assert 2 * np.abs(weight).max() + 1 == described["bins"]
         assert described["weights"] == weight.size
         assert described["entropy_bits"] == pytest.approx(entropy_bits(weight))
         assert described["zeros"] == pytest.approx((weight == 0).mean())
-        assert tensors[f"{layer.name}.weight.scale"].shape == ()
-        assert tensors[f"{layer.name}.bias"].dtype == np.float32
+        assert tensors[f"{name}.weight.scale"].shape == ()
+        assert tensors[f"{name}.bias"].dtype == np.float16
+    assert len(encode_network(tensors)) == record["bytes"]
 
 
-def test_it_is_small_and_shows_all_that_a_stream_can():
-    layers = digits.record()["layers"]
-    assert len(layers) >= 4 and 3000 <= sum(layer["weights"] for layer in layers) <= 12000
-    assert layers[0]["bins"] >= 63
+def test_it_takes_less_than_a_bit_per_weight_and_shows_all_that_a_stream_can():
+    record = digits.record()
+    layers = record["layers"]
+    weights = sum(layer["weights"] for layer in layers)
+    assert len(layers) >= 4 and 3000 <= weights <= 12000
+    stream, _ = encode_stream(digits.load())
+    assert 8 * len(stream_bytes(stream)) < weights
+    assert layers[0]["bins"] >= 15 and layers[0]["entropy_bits"] > 3
     assert any(layer["bins"] == 3 and layer["zeros"] > 0.8 and layer["entropy_bits"] < 0.8 for layer in layers)
-    assert sum(layer["weights"] * layer["entropy_bits"] for layer in layers) / 8 < 4096
 
 
 @needs_sklearn
@@ -48,7 +56,7 @@ def test_accuracy_is_that_of_the_record():
     before, after = (digits.accuracy(digits.load(name), images, labels) for name in ("float", "digits"))
     assert before == pytest.approx(recorded["float"], abs=0.003)
     assert after == pytest.approx(recorded["quantized"], abs=0.003)
-    assert before >= 0.97 and before - after <= 0.01
+    assert before >= 0.97 and before - after <= 0.02
 
 
 @needs_sklearn
@@ -72,7 +80,7 @@ def test_split_is_a_partition():
     images, labels, test_images, test_labels = train.split()
     assert (len(images), len(test_images)) == (len(labels), len(test_labels)) == (1437, 360)
     assert len({image.tobytes() for image in (*images, *test_images)}) == 1797
-    assert images.min() == 0 and images.max() == 1
+    assert images.min() == 0 and images.max() == 16
 
 
 def test_a_missing_package_names_the_extra(monkeypatch):
@@ -86,37 +94,11 @@ def test_a_missing_package_names_the_extra(monkeypatch):
         train.split()
 
 
-def test_gradients_are_those_of_finite_differences():
-    rng = np.random.default_rng(1)
-    tensors = network.initial(rng)
-    images, labels = rng.random((4, 8, 8), np.float32), np.array([3, 1, 4, 1])
-    slopes = network.gradients(tensors, images, labels)[1]
-    for name, array in tensors.items():
-        size = np.linalg.norm(slopes[name])
-        direction = np.float32(2e-3) * slopes[name] / size
-        up, down = (network.gradients(dict(tensors, **{name: end}), images, labels)[0]
-                    for end in (array + direction, array - direction))
-        assert (up - down) / 4e-3 == pytest.approx(size, rel=0.01), name
-
-
-def test_convolution_by_the_definition():
-    """A stride-2 layer at one place, by loops: padding goes to the bottom and right."""
-    rng = np.random.default_rng(2)
-    layer = network.Layer("x", (2, 3, 3, 4), 2, 3)
-    x = rng.random((1, 8, 8, 4), np.float32)
-    patches = network._unfold(x, layer).reshape(4, 4, 3, 3, 4)
-    for row, column in ((0, 0), (1, 2), (3, 3)):
-        for i in range(3):
-            for j in range(3):
-                r, c = 2 * row + i, 2 * column + j
-                expected = x[0, r, c] if r < 8 and c < 8 else np.zeros(4)
-                assert np.array_equal(patches[row, column, i, j], expected)
-
-
 @needs_sklearn
+@needs_jax
 def test_training_is_reproducible(monkeypatch):
-    monkeypatch.setattr(train, "FLOAT_EPOCHS", 2)
-    monkeypatch.setattr(train, "QUANTIZED_EPOCHS", 1)
+    monkeypatch.setitem(train.FLOAT, "epochs", 10)
+    monkeypatch.setitem(train.QUANTIZED, "epochs", 2)
     first, second = train.train(5), train.train(5)
     for a, b in zip(first[:2], second[:2]):
         assert list(a) == list(b) and all(np.array_equal(a[name], b[name]) for name in a)

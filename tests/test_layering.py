@@ -36,17 +36,23 @@ ALSO = {  # file: what it may import besides
 # Extras, or slow to load: never at the top of a file.
 LAZY = {"safetensors", "onnx", "tflite", "sklearn", "cocotb_tools", "matplotlib", "distributed"}
 # Commands of the front end: what in golden/, besides the front end itself, may import it.
-FRONT = {"golden/quantize.py", "golden/allocate.py", "golden/train.py", "golden/report.py"}
+FRONT = {"golden/digits/__init__.py", "golden/digits/train.py", "golden/quantize.py", "golden/allocate.py",
+         "golden/train.py", "golden/report.py"}
+# Files that are JAX throughout import it at their top; other files import them as they would an extra.
+JAX_FILES, JAX = "jax_", {"jax", "optax"}
 
 
 def imported(source: str, package: str):
-    """(top-level package, whether it is at the top of the file) of every import; ``from . import`` is ``package``."""
+    """(top-level package, whether it is at the top of the file) of every import; ``from . import`` is ``package``. A
+    module of ours that is JAX throughout comes as well, by its own name."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             names = [package if node.level else node.module]
+            parts = [*(node.module or "").split("."), *(alias.name for alias in node.names)]
+            names += [part for part in parts if part.startswith(JAX_FILES)]
         else:
             continue
         for name in names:
@@ -59,9 +65,13 @@ def violations(path: str, source: str) -> list[str]:
     bench = room == "sim" and Path(path).name.startswith("bench")
     ours = {room} | ({"golden"} if bench else OURS[room])
     foreign = FOREIGN[room] | ALSO.get(path, set())
+    in_jax = Path(path).name.startswith(JAX_FILES)
     wrong = []
     for name, top in imported(source, room):
-        if name in sys.stdlib_module_names:
+        if name in sys.stdlib_module_names or in_jax and name in JAX:
+            continue
+        if name.startswith(JAX_FILES):
+            wrong += [f"{path} imports {name} at its top"] if top and not in_jax and room != "tests" else []
             continue
         if name not in (ours if name in ROOMS else foreign):
             wrong.append(f"{path} imports {name}")
@@ -92,6 +102,9 @@ def test_the_codec_does_not_import_the_front_end():
     ("golden/codec.py", "def f():\n    import scipy.stats"),
     ("golden/codec.py", "import sklearn"),
     ("golden/formats.py", "import safetensors.numpy"),
+    ("golden/codec.py", "def f():\n    import jax"),
+    ("golden/train.py", "from .frontend import jax_trainer"),
+    ("golden/train.py", "from .frontend.jax_trainer import Trainer"),
     ("hw/lane.py", "import numpy as np"),
     ("hw/lane.py", "from sim.harness import Design"),
     ("sim/run.py", "if True:\n    from boards import ulx3s"),
@@ -105,6 +118,8 @@ def test_a_violation_is_seen(path, source):
 
 @pytest.mark.parametrize("path, source", [
     ("golden/formats.py", "def read():\n    from safetensors.numpy import load"),
+    ("golden/frontend/jax_forward.py", "import jax.numpy as jnp\nfrom .jax_quantizer import bits"),
+    ("golden/train.py", "def main():\n    from .frontend import jax_trainer"),
     ("hw/lane.py", "import amaranth.hdl, math\nfrom golden.config import Config\nfrom .errors import ErrorCode"),
     ("sim/bench.py", "import cocotb, json\nfrom golden.patterns import Pattern"),
 ])
