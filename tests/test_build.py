@@ -164,7 +164,7 @@ REFUSED = [
     (["--preload", "1"], "preload .* must be a whole number from 2 to 256, not 1"),
     (["--table-log", "8"], "table log must be at most 7 for tables in logic, not 8"),
     (["--table-log", "12", "--memory", "block"], "table log must be at most 11 for tables in block, not 12"),
-    (["--table-log", "11", "--memory", "block", "--target", "ice40"], "4 tables of table log 11: depth of a block"),
+    (["--table-log", "11", "--memory", "block", "--target", "ice40"], "3 tables of table log 11: depth of a block"),
     (["--memory", "flash"], "argument --memory: invalid choice: 'flash'"),
     (["--memory", "block", "--lanes", "2"], "lanes must have a divisor from 3 to 16 for tables in block RAM, not be 2"),
     (["--memory", "block", "--ring", "2"], "ring must be at least 3 for tables in block RAM, not 2"),

@@ -127,7 +127,7 @@ def measure(designs, target_name, seeds, count, cache, progress=True) -> list[di
         try:
             tensors = design.source.tensors(count)
             weights = sum(weights.size for weights in tensors.values())
-            row |= {"weights": weights, "entropy": sum(map(entropy, tensors.values())) / weights}
+            row |= {"weights": weights, "entropy": sum(entropy(np.ravel(each)) for each in tensors.values()) / weights}
             built = build_design(design, tensors, target)
             row |= {name: getattr(built, name) for name in ("bits_per_weight", "weights_per_cycle", "cycles_by")}
             for name, registered in (("emitted", False), ("registered", True)):
