@@ -140,12 +140,16 @@ class TableLoader(wiring.Component):
         width = max(config.half, config.raw_bits, config.max_run, 1).bit_length()
         small = same(m, value[width:], Const(0, 32 - width))  # the value of a cycle ago had none but its low bits
         low = value[:width]
+
+        def at_most(bound):
+            return low <= bound if bound + 1 < 1 << width else Const(1)
+
         single = (low == 1) | (self.raw_bits == 0)
         parts = [
-            ("KIND", "HALF", self._listed, low <= 1),
-            ("HALF", "RAW_BITS", half, (low != 0) & (low <= config.half)),
-            ("RAW_BITS", "MAX_RUN", self.raw_bits, low <= config.raw_bits),
-            ("MAX_RUN", "FIRST", max_run, (low != 0) & (low <= config.max_run) & single),
+            ("KIND", "HALF", self._listed, at_most(1)),
+            ("HALF", "RAW_BITS", half, (low != 0) & at_most(config.half)),
+            ("RAW_BITS", "MAX_RUN", self.raw_bits, at_most(config.raw_bits)),
+            ("MAX_RUN", "FIRST", max_run, (low != 0) & at_most(config.max_run) & single),
         ]
         seen, right = Signal(), Signal(reset_less=True)  # a field of these was read a cycle ago, and fits but for size
         m.d.sync += seen.eq(0)
