@@ -308,5 +308,5 @@ def test_the_embedded_network():
     """The network that ships with Tansy beside the float weights it came from."""
     tensors = read_tensors(ROOT / "golden" / "digits" / "digits.npz")
     facts = gather(encode_network(tensors), read_tensors(ROOT / "golden" / "digits" / "float.npz"))
-    assert [layer.bins for layer in facts.layers] == [255, 15, 3, 7]
+    assert [layer.bins for layer in facts.layers] == [29, 3, 3, 9]
     read(page("digits", facts))
