@@ -13,6 +13,7 @@ Beside an integer array NAME there may be arrays of these names; the codec leave
 import contextlib
 import json
 import zipfile
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,7 +47,7 @@ class TensorInfo(NamedTuple):
     zero_point: np.ndarray | None = None  #: likewise; ``None`` for 0
 
 
-class TensorFile:
+class TensorFile(ABC):
     """An open file of named arrays, of which one is read at a time: a context manager.
 
     Attributes
@@ -73,6 +74,7 @@ class TensorFile:
     def __exit__(self, *_):
         self.closing.close()
 
+    @abstractmethod
     def read(self, name) -> np.ndarray:
         """The array of this name, in C order and of the machine's byte order.
 
@@ -81,11 +83,10 @@ class TensorFile:
         InputError
             If its data are damaged or missing.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def _open(self):
         """Open the file, check what can be checked without its data, and fill `tensors`."""
-        raise NotImplementedError
 
     def _opened(self, path=None):
         """An open file, this one or another, until this one is closed."""

@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from .description import INPUT
-from .forward import patches, window_pads
+from .forward import patches, window_pads, windows_of
 
 __all__ = ["backward", "weight_gradients"]
 
@@ -91,20 +91,14 @@ def _below(node, tensors, values, above, inputs):
 
 def _pool_shares(node, inputs):
     """The part that each place of a window has in what the pool hands out."""
-    flat = _pool_windows(node, inputs)
+    windows = windows_of(inputs, node, np.nan)
+    flat = windows.reshape(*windows.shape[:3], math.prod(node.size), -1)
     if node.kind == "average_pool":
         there = ~np.isnan(flat)
         shares = there / there.sum(axis=3, keepdims=True)
     else:
         shares = np.arange(flat.shape[3])[:, None] == np.nanargmax(flat, axis=3)[:, :, :, None]
     return shares.astype(np.float32).reshape(*flat.shape[:3], *node.size, flat.shape[4])
-
-
-def _pool_windows(node, inputs):
-    padded = np.pad(inputs, ((0, 0), *window_pads(node, inputs.shape[1:]), (0, 0)), constant_values=np.nan)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, node.size, axis=(1, 2))
-    windows = windows[:, ::node.stride[0], ::node.stride[1]].transpose(0, 1, 2, 4, 5, 3)
-    return windows.reshape(*windows.shape[:3], math.prod(node.size), -1)
 
 
 def _fold(node, windows, shape):

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from ..errors import InputError
 from .description import INPUT
 
-__all__ = ["accuracy", "images_of", "logits", "patches", "trace", "window_pads"]
+__all__ = ["accuracy", "images_of", "logits", "patches", "trace", "walk", "window_pads", "windows_of"]
 
 BATCH = 100
 
@@ -87,11 +87,28 @@ def trace(network, tensors, images, see=None) -> dict[str, np.ndarray]:
     see : callable or None
         As for `logits`.
     """
+    return walk(network, tensors, images, _weighted, _pool, lambda outputs: np.maximum(outputs, 0), see)
+
+
+def walk(network, tensors, images, weighted, pool, relu, see=None) -> dict:
+    """What every node hands out, by NumPy or by JAX: whoever brings these three functions.
+
+    Parameters
+    ----------
+    network, tensors, images, see
+        As for `trace`.
+    weighted : callable
+        (node, weight, inputs) to outputs without the bias, in any shape that ends in channels.
+    pool : callable
+        (node, inputs) to outputs.
+    relu : callable
+        Outputs to those of them that are positive, and 0.
+    """
     values = {INPUT: images}
     for node in network.nodes:
         inputs = [values[name] for name in node.inputs]
         if node.weighted:
-            outputs = _weighted(node, tensors[f"{node.name}.weight"], inputs[0]) + tensors[f"{node.name}.bias"]
+            outputs = weighted(node, tensors[f"{node.name}.weight"], inputs[0]) + tensors[f"{node.name}.bias"]
             outputs = outputs.reshape(len(images), *network.shapes[node.name])
             if see is not None:
                 see(node, inputs[0], outputs)
@@ -100,8 +117,8 @@ def trace(network, tensors, images, see=None) -> dict[str, np.ndarray]:
         elif node.kind == "mean":
             outputs = inputs[0].mean(axis=(1, 2))
         else:
-            outputs = _pool(node, inputs[0])
-        values[node.name] = np.maximum(outputs, 0) if node.activation == "relu" else outputs
+            outputs = pool(node, inputs[0])
+        values[node.name] = relu(outputs) if node.activation == "relu" else outputs
     return values
 
 
@@ -127,7 +144,7 @@ def patches(node, inputs) -> np.ndarray:
     """
     if node.kind == "dense":
         return inputs.reshape(len(inputs), 1, -1)
-    windows = _windows(inputs, node)
+    windows = windows_of(inputs, node)
     if node.kind == "depthwise":
         return windows.reshape(len(inputs), -1, math.prod(node.size), inputs.shape[3])
     return windows.reshape(len(inputs), math.prod(windows.shape[1:3]), -1)
@@ -145,11 +162,11 @@ def _weighted(node, weight, inputs):
 
 def _pool(node, inputs):
     if node.kind == "max_pool":
-        return _windows(inputs, node, -np.inf).max(axis=(3, 4))
-    return np.nanmean(_windows(inputs, node, np.nan), axis=(3, 4), dtype=np.float32)
+        return windows_of(inputs, node, -np.inf).max(axis=(3, 4))
+    return np.nanmean(windows_of(inputs, node, np.nan), axis=(3, 4), dtype=np.float32)
 
 
-def _windows(inputs, node, fill=0.0):
+def windows_of(inputs, node, fill=0.0) -> np.ndarray:
     """The window of each place of the output, float32 (n, H', W', size, size, C), padded with a value."""
     (height, width), (down, right) = node.size, node.stride
     padded = np.pad(inputs, ((0, 0), *window_pads(node, inputs.shape[1:]), (0, 0)), constant_values=fill)

@@ -12,8 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from .description import INPUT
-from .forward import images_of
+from .forward import images_of, walk
 
 __all__ = ["accuracy", "forward", "logits"]
 
@@ -35,18 +34,7 @@ def forward(network, tensors, images):
     -------
     array of float32, shape (n, classes)
     """
-    values = {INPUT: images}
-    for node in network.nodes:
-        inputs = [values[name] for name in node.inputs]
-        if node.weighted:
-            outputs = _weighted(node, tensors[f"{node.name}.weight"], inputs[0]) + tensors[f"{node.name}.bias"]
-        elif node.kind == "add":
-            outputs = sum(inputs[1:], inputs[0])
-        elif node.kind == "mean":
-            outputs = inputs[0].mean(axis=(1, 2))
-        else:
-            outputs = _pool(node, inputs[0])
-        values[node.name] = jax.nn.relu(outputs) if node.activation == "relu" else outputs
+    values = walk(network, tensors, images, _weighted, _pool, jax.nn.relu)
     return values[network.nodes[-1].name].reshape(len(images), -1)
 
 
