@@ -1,6 +1,6 @@
 """The first fields of the header: is this a stream for this decoder?"""
 
-from amaranth.hdl import C, Cat, Const, Module, Signal
+from amaranth.hdl import Cat, Const, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
@@ -9,7 +9,7 @@ from golden.header import MAGIC, VERSION
 
 from .errors import ErrorCode
 from .fields import field_port
-from .same import same
+from .same import at_most, same
 
 __all__ = ["Preamble"]
 
@@ -46,9 +46,6 @@ class Preamble(wiring.Component):
                   config.lanes, config.vector, config.table_log, VERSION)
         low = max(bounds).bit_length()
 
-        def at_most(bound):
-            return value[:low] <= bound if bound + 1 < 1 << low else C(1)
-
         def equal(number):
             return value[:low] == number
 
@@ -60,11 +57,11 @@ class Preamble(wiring.Component):
             (0, equal((config.word_bits // 8).bit_length() - 1), ErrorCode.WORD_BITS),
             (0, equal(config.preload), ErrorCode.PRELOAD),
             (0, equal(config.table_log), ErrorCode.TABLE_LOG),
-            (0, at_most(config.max_run), ErrorCode.CAPACITY),
-            (0, at_most(config.raw_bits), ErrorCode.CAPACITY),
-            (0, at_most(config.half), ErrorCode.CAPACITY),
-            (0, value[:low].any() & at_most(config.max_tables), ErrorCode.CAPACITY),
-            (0, value[:low].any() & at_most(config.max_segments), ErrorCode.CAPACITY),
+            (0, at_most(value[:low], config.max_run), ErrorCode.CAPACITY),
+            (0, at_most(value[:low], config.raw_bits), ErrorCode.CAPACITY),
+            (0, at_most(value[:low], config.half), ErrorCode.CAPACITY),
+            (0, value[:low].any() & at_most(value[:low], config.max_tables), ErrorCode.CAPACITY),
+            (0, value[:low].any() & at_most(value[:low], config.max_segments), ErrorCode.CAPACITY),
         ]
         number = Signal(len(rules) + 1, init=1)  # of the rule at hand, as one bit
         right = Signal(len(rules), reset_less=True)  # which rules fit the low bits of the value of a cycle ago

@@ -1,10 +1,15 @@
 """Comparison of wide numbers, in parts."""
 
-from amaranth.hdl import Cat, Signal, Value
+from amaranth.hdl import Cat, Const, Signal, Value
 
-__all__ = ["same"]
+__all__ = ["at_most", "same"]
 
 PART = 8  # bits; more of them take a longer path
+
+
+def at_most(value, bound: int):
+    """Whether an unsigned value is not above a bound; a constant, which linters want, where it cannot be."""
+    return value <= bound if bound + 1 < 1 << len(value) else Const(1)
 
 
 def same(m, left, right):

@@ -110,9 +110,13 @@ class Spreader(wiring.Component):
     def _last_slot(self):
         return self.slot == self._config.slots - 1
 
+    @property
+    def _taken(self):
+        return self.counts.valid & self.counts.ready
+
     def _memories(self, m):
         """The tokens with their counts, and what changes of them: both as of the token asked for three cycles ago."""
-        slots, taken = self._config.slots, self.counts.valid & self.counts.ready
+        slots, taken = self._config.slots, self._taken
         token, work = count_layout(self._config), self._new.shape()
         m.submodules.tokens = tokens = block_memory(self._target, token.size, slots, ports=2, writable=True)
         m.submodules.works = works = block_memory(self._target, work.size, slots, ports=2, writable=True)
@@ -129,7 +133,7 @@ class Spreader(wiring.Component):
     def _change(self, m, token, work):
         """What becomes of a token, to be written back; and which has the greatest credit."""
         step, late, new = self._step[2], self._step[3], self._new
-        taken = self.counts.valid & self.counts.ready
+        taken = self._taken
         m.d.sync += [
             self._renew.eq(step.scan | step.pick | step.take | taken),
             self._new_number.eq(Mux(taken, self.tokens, step.number)),

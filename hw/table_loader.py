@@ -10,7 +10,7 @@ from golden.table import Alphabet
 from .errors import ErrorCode
 from .fields import field_port
 from .layouts import entry_layout
-from .same import same
+from .same import at_most, same
 from .spreader import Spreader
 
 __all__ = ["TableLoader"]
@@ -109,9 +109,7 @@ class TableLoader(wiring.Component):
         m.submodules.walk = self._walk = walk = AlphabetWalk(config)
         m.submodules.spreader = self._spreader = spreader = Spreader(config, self._target)
         self._listed = Signal()
-        self._count = Signal(range(config.slots + 1), reset_less=True)  # the field of a cycle ago
         self._room = Signal(range(config.slots + 1))  # slots that no count has claimed
-        self._small = same(m, self.fields.value[len(self._room):], Const(0, 32 - len(self._room)))  # a cycle ago
         m.d.comb += [
             walk.raw_bits.eq(self.raw_bits),
             spreader.indices.payload.eq(self.fields.value),
@@ -141,15 +139,12 @@ class TableLoader(wiring.Component):
         small = same(m, value[width:], Const(0, 32 - width))  # the value of a cycle ago had none but its low bits
         low = value[:width]
 
-        def at_most(bound):
-            return low <= bound if bound + 1 < 1 << width else Const(1)
-
         single = (low == 1) | (self.raw_bits == 0)
         parts = [
-            ("KIND", "HALF", self._listed, at_most(1)),
-            ("HALF", "RAW_BITS", half, (low != 0) & at_most(config.half)),
-            ("RAW_BITS", "MAX_RUN", self.raw_bits, at_most(config.raw_bits)),
-            ("MAX_RUN", "FIRST", max_run, (low != 0) & at_most(config.max_run) & single),
+            ("KIND", "HALF", self._listed, at_most(low, 1)),
+            ("HALF", "RAW_BITS", half, (low != 0) & at_most(low, config.half)),
+            ("RAW_BITS", "MAX_RUN", self.raw_bits, at_most(low, config.raw_bits)),
+            ("MAX_RUN", "FIRST", max_run, (low != 0) & at_most(low, config.max_run) & single),
         ]
         seen, right = Signal(), Signal(reset_less=True)  # a field of these was read a cycle ago, and fits but for size
         m.d.sync += seen.eq(0)
@@ -165,7 +160,9 @@ class TableLoader(wiring.Component):
     def _counts(self, m):
         """The counts, token by token."""
         walk, token, value, room = self._walk, self._spreader.counts, self.fields.value, self._room
-        count, fits, none = self._count, Signal(reset_less=True), Signal(reset_less=True)
+        count = Signal.like(room, reset_less=True)  # the field of a cycle ago, as far as it may reach
+        small = same(m, value[len(room):], Const(0, 32 - len(room)))  # it reached no further
+        fits, none = Signal(reset_less=True), Signal(reset_less=True)
         skip = Signal(range(Alphabet(self._config.half, 0, self._config.max_run).size + 1), reset_less=True)
         few = same(m, value[len(skip):], Const(0, 32 - len(skip)))
         m.d.sync += [token.valid.eq(0), token.payload.run.eq(walk.run), token.payload.value.eq(walk.value),
@@ -180,7 +177,7 @@ class TableLoader(wiring.Component):
             with m.If(self.fields.valid):
                 m.next = "CHECK"
         with m.State("CHECK"):
-            right = self._small & fits
+            right = small & fits
             m.d.comb += walk.advance.eq(1)
             m.d.sync += [token.valid.eq(right & ~none), room.eq(room - count)]
             m.next = "NEXT"
