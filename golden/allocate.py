@@ -74,13 +74,14 @@ def _report(arguments, outcome):
     size, weights = len(pack(stream, directory)), outcome.allocation.weights
     raw = sum(array.size for name, array in directory.raw.items() if not name.endswith(".scale"))
     return {"layers": list(outcome.allocation.layers), "lambda": outcome.allocation.rate_weight, "weights": weights,
+            "repaired": outcome.allocation.repaired,
             "entropy_bits": outcome.allocation.entropy_bits, "stream_bits_per_weight": outcome.stream_bits,
             "file_bytes": size, "ratio_weights": 32 / outcome.stream_bits, "ratio_file": 4 * (weights + raw) / size,
             "held_out": outcome.likeness and outcome.likeness._asdict(),
             "evaluation": outcome.accuracy and outcome.accuracy._asdict()}
 
 
-def _print(report, output):
+def _print(report, output, repair):
     width = max([len("layer"), *(len(row["name"]) for row in report["layers"])])
     print(f"{'layer':{width}}  {'weights':>9}  bins  {'step':>10}  bits/weight  {'loss':>9}")
     for row in report["layers"]:
@@ -92,6 +93,8 @@ def _print(report, output):
           f"{report['ratio_weights']:.2f} times smaller than float32; file {report['file_bytes']} bytes, "
           f"{report['ratio_file']:.2f} times smaller with biases")
     held, seen = report["held_out"], report["evaluation"]
+    if repair and not report["repaired"]:
+        print("repair left out: on the held-out images the network is nearer to the float one without")
     if held:
         print(f"on {held['images']} held-out images: same answer as the float network on "
               f"{_percent(held, 'agreement')}; predicted drop {100 * held['drop']:.2f} points (standard error "
@@ -127,7 +130,7 @@ def main():
     if arguments.json:
         print(json.dumps(report, indent=2))
     else:
-        _print(report, arguments.output)
+        _print(report, arguments.output, method.repair)
 
 
 if __name__ == "__main__":

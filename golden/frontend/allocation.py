@@ -82,11 +82,13 @@ class Allocation:
         int8 arrays, their float32 ``NAME.scale``, and all else as floats: what `golden.encode` takes.
     layers : tuple of dict
         name, weights, bins, step, bits per weight by Shannon, predicted loss.
+    repaired : bool
     """
 
     rate_weight: float
     tensors: dict[str, np.ndarray]
     layers: tuple[dict, ...]
+    repaired: bool = False
 
     @property
     def weights(self) -> int:
@@ -140,7 +142,7 @@ class Allocator:
             self.moments = measure_moments(network, self.floats, self.pixels, seed=method.seed, progress=progress)
         self.untouched = {}
 
-    def at(self, rate_weight: float, repair: bool = True) -> Allocation:
+    def at(self, rate_weight: float, repair: bool = True, quick: bool = False) -> Allocation:
         """The network for a lambda.
 
         Parameters
@@ -148,11 +150,13 @@ class Allocator:
         rate_weight : float
             Lambda: what one bit may cost, in units of loss. Positive.
         repair : bool
-            False leaves repair and the correction of biases out, for a quick look.
+            False leaves repair out, if the method has any.
+        quick : bool
+            Leave the correction of biases out as well.
         """
         if not (0 < rate_weight < math.inf):
             raise ConfigError(f"lambda must be a positive number, not {rate_weight!r}")
-        steps = self.method.repair if repair else 0
+        steps = self.method.repair if repair and not quick else 0
         floats = dict(self.floats) if self.network is not None else dict(self.tensors)
         repairer = self._repairer() if steps else None
         rounded, left = {}, list(self.names)
@@ -168,9 +172,9 @@ class Allocator:
                 if steps:
                     free = {name.removesuffix(".weight") for name in left}
                     floats = repairer.steps(floats, free, steps)
-        if repair and not steps and self.pixels is not None and self.method.bias_correction:
+        if not quick and not steps and self.pixels is not None and self.method.bias_correction:
             floats = correct_biases(self.network, self.floats, floats, self.pixels, self.progress)
-        return self._allocation(rate_weight, rounded, floats)
+        return self._allocation(rate_weight, rounded, floats, bool(steps))
 
     def _repairer(self):
         """A new one for each lambda, so that one does not depend on those before; the scores wanted are found once."""
@@ -218,7 +222,7 @@ class Allocator:
                 q = each.q.reshape(shape)
             floats[name] = np.multiply(q, step, dtype=np.float32)
 
-    def _allocation(self, rate_weight, rounded, floats):
+    def _allocation(self, rate_weight, rounded, floats, repaired):
         tensors, layers = {}, []
         for name, array in self.tensors.items():
             if name in rounded:
@@ -234,7 +238,7 @@ class Allocator:
                 raw = floats.get(name, array)
                 half = self.method.half_biases and raw.ndim == 1 and np.abs(raw).max(initial=0) < GREATEST_HALF
                 tensors[name] = raw.astype(np.float16 if half else np.float32) if raw.dtype.kind == "f" else raw
-        return Allocation(rate_weight, tensors, tuple(layers))
+        return Allocation(rate_weight, tensors, tuple(layers), repaired)
 
 
 def _best_step(layer, start, rate_weight):

@@ -129,6 +129,9 @@ def stream_bits(tensors, options=None) -> float:
 def reach(allocator, judge: Judge, target: Target, repairs: bool) -> Outcome:
     """The smallest network that meets a target.
 
+    Repair on few images can do harm. So where images are held out, the network found is compared there with the one
+    of the same lambda without repair, and that one is taken if it is nearer to the float network and meets the target.
+
     Parameters
     ----------
     allocator : Allocator
@@ -145,7 +148,7 @@ def reach(allocator, judge: Judge, target: Target, repairs: bool) -> Outcome:
         If a drop is asked for, and there are no images to tell one.
     """
     if target.rate_weight is not None:
-        return judge(allocator.at(target.rate_weight))
+        return _nearer(allocator, judge, judge(allocator.at(target.rate_weight)))
     if target.drop is not None and not judge.sees:
         raise ConfigError("a largest drop must come with calibration images that are held out, or with images to "
                           "evaluate on; there are none")
@@ -155,18 +158,28 @@ def reach(allocator, judge: Judge, target: Target, repairs: bool) -> Outcome:
     def measured(outcome):
         return outcome.stream_bits if by_bits else outcome.drop[0] + CERTAINTY * outcome.drop[1]
 
-    found = _search(lambda x: judge(allocator.at(math.exp(x), repair=not repairs)), measured, goal, by_bits, LOOKS,
+    found = _search(lambda x: judge(allocator.at(math.exp(x), quick=repairs)), measured, goal, by_bits, LOOKS,
                     math.log(FIRST_LAMBDA))
     if found.met is not None and repairs:
         start = math.log(found.met.allocation.rate_weight)
         found = _search(lambda x: judge(allocator.at(math.exp(x))), measured, goal, by_bits, TRIES, start)
     if found.met is None:
         raise InputError(_unreached(found.nearest, target))
+    found.met = _nearer(allocator, judge, found.met, lambda outcome: measured(outcome) <= goal)
     if by_bits and target.drop is not None:
         drop, error = found.met.drop
         if drop + CERTAINTY * error > target.drop:
             raise InputError(_unreached(found.met, target))
     return found.met
+
+
+def _nearer(allocator, judge, outcome, meets=lambda outcome: True):
+    """The outcome, or that without repair, if on held-out images that is the nearer one to the float network."""
+    if not outcome.allocation.repaired or outcome.likeness is None:
+        return outcome
+    plain = judge(allocator.at(outcome.allocation.rate_weight, repair=False))
+    better = plain.likeness.divergence < outcome.likeness.divergence
+    return plain if better and meets(plain) else outcome
 
 
 @dataclass(eq=False)
