@@ -26,7 +26,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
     add("data", type=Path, help="folder of resnet8.npz, cifar10_train25k.npz and cifar10_test.npz")
-    add("--lambdas", type=float, nargs="+", default=[1e-6, 1.8e-6, 2.6e-6, 3.6e-6, 6e-6, 1e-5])
+    add("--lambdas", type=float, nargs="+", default=[1.5e-6, 2.2e-6, 3.6e-6, 5e-6, 8e-6, 1.1e-5, 2.5e-5])
     add("--repair", type=int, default=40, help="steps after each stage")
     add("--images", type=int, default=4000, help="to calibrate with")
     add("--held-out", type=int, default=8000, help="others to measure on")
@@ -60,7 +60,7 @@ def main():
     options = {"search_rounds": chosen.search} if chosen.search else {}
     allocator = Allocator(floats, network, images[used], Method(repair=chosen.repair, half_biases=True), progress=True)
     judge = Judge(network, floats, held, Labelled(network, floats, held, held_labels), options)
-    record = {"title": "ResNet-8, mixed precision after training; accuracy on held-out training images",
+    record = {"title": f"without training: mixed precision, on {len(others):,} held-out training images",
               "images": len(used), "held_out": len(others), "repair": chosen.repair,
               "float": {"accuracy": accuracy(network, floats, held, held_labels),
                         "bytes": 4 * sum(array.size for array in floats.values())}, "points": []}

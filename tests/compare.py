@@ -57,8 +57,9 @@ def size_rows(args):
     """One row per network."""
     count, rounds = args.weights or (50_000 if args.quick else 1_000_000), 0 if args.quick else sizes.SEARCH_ROUNDS
     bins = sizes.BINS[::3] if args.quick else sizes.BINS
+    chosen = [network for network in sizes.networks(count, bins, files=args.network) if (args.match or "") in network[1]]
     return [{"family": family, "network": name} | sizes.measure(tensors, rounds) for family, name, tensors in
-            tqdm(list(sizes.networks(count, bins, files=args.network)), "sizes", disable=None)]
+            tqdm(chosen, "sizes", disable=None)]
 
 
 def _arguments():
@@ -66,7 +67,7 @@ def _arguments():
     parser.add_argument("--quick", action="store_true", help="few designs, one seed, few weights")
     parser.add_argument("--seeds", type=int, default=5, metavar="K", help="seeds 1 to K (default: %(default)s)")
     parser.add_argument("--only", action="append", choices=SECTIONS, help="this section; may be given again")
-    parser.add_argument("--match", metavar="TEXT", help="only designs whose name holds this")
+    parser.add_argument("--match", metavar="TEXT", help="only designs and networks whose name holds this")
     parser.add_argument("--target", default="ecp5-85k-6", help="device (default: %(default)s)")
     parser.add_argument("--weights", type=int, metavar="K", help="weights of each source, in every section")
     parser.add_argument("--network", action="append", default=[], metavar="FILE",

@@ -263,6 +263,9 @@ def test_command_sizes(monkeypatch, tmp_path):
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
     assert (tmp_path / "a.md").read_text().count("\n| digits | ") == 2
     assert (tmp_path / "a.svg").read_bytes().startswith(b"<?xml")
+    done = compare("--quick", "--only", "sizes", "--weights", "3000", "--match", "2 bits")
+    assert [line.split(",")[0] for line in done.stdout.splitlines() if "2 bits" in line] == 2 * ["| Laplacian"]
+    assert done.stdout.count("Laplacian") == 2
 
 
 @pytest.mark.parametrize("arguments, words", [
