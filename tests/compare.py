@@ -57,7 +57,8 @@ def size_rows(args):
     """One row per network."""
     count, rounds = args.weights or (50_000 if args.quick else 1_000_000), 0 if args.quick else sizes.SEARCH_ROUNDS
     bins = sizes.BINS[::3] if args.quick else sizes.BINS
-    chosen = [network for network in sizes.networks(count, bins, files=args.network) if (args.match or "") in network[1]]
+    wanted, every = args.match or "", sizes.networks(count, bins, files=args.network)
+    chosen = [network for network in every if wanted in network[1]]
     return [{"family": family, "network": name} | sizes.measure(tensors, rounds) for family, name, tensors in
             tqdm(chosen, "sizes", disable=None)]
 
