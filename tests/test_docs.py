@@ -2,6 +2,7 @@
 """The pages say what the code says: error codes, ports, rooms, measured spreads, links, files."""
 
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,15 @@ def broken_links(page: Path, text: str) -> list[str]:
                 target.exists() and (not anchor or anchor in anchors(target))):
             broken.append(link)
     return broken
+
+
+def test_the_example_of_a_design_with_a_decoder():
+    """Segments of several sizes, the last beats partial, with sums of both signs."""
+    simulate = runpy.run_path(str(DOCS / "example.py"))["simulate"]
+    layers = {f"w{size}": laplacian(7, 1.5, size) + shift for size, shift in ((200, 1), (37, -1), (3, 0))}
+    network, _ = encode_stream({name: layer.clip(-3, 3).astype("int8") for name, layer in layers.items()}, lanes=2)
+    wanted = [int(layer.clip(-3, 3).sum()) for layer in layers.values()]
+    assert simulate(network) == wanted and min(wanted) < 0 < max(wanted)
 
 
 def test_error_codes():
