@@ -27,6 +27,8 @@ from .contents import contents_of, count_bits_of, rom_config
 from .decoder import MAX_TABLE_LOG
 from .errors import ErrorCode
 from .options import add_decoder_options, decoder_options, default_ring, family_of, rooms_of
+from .registers import c_header, python_constants
+from .shell import SHELLS, ShellDecoder
 from .verilog import verilog_of, yosys_version
 
 __all__ = ["add_build_options", "build", "build_from", "check_room", "main", "ports_of", "summary", "write_files"]
@@ -34,8 +36,8 @@ __all__ = ["add_build_options", "build", "build_from", "check_room", "main", "po
 TOP = "decoder"
 
 
-def build(config: Config, stream: Stream | None, out, target: str | None = None) -> dict:
-    """Write ``decoder.v`` and ``manifest.json``, and with a stream ``stream.hex``.
+def build(config: Config, stream: Stream | None, out, target: str | None = None, shell: str | None = None) -> dict:
+    """Write ``decoder.v`` and ``manifest.json``, with a stream ``stream.hex``, with a shell its constants.
 
     Parameters
     ----------
@@ -47,6 +49,8 @@ def build(config: Config, stream: Stream | None, out, target: str | None = None)
         A folder, made if it is not there.
     target : str or None
         See `Decoder`.
+    shell : str or None
+        One of `SHELLS`: with a register file. ``None``: AXI4-Stream alone.
 
     Returns
     -------
@@ -67,7 +71,8 @@ def build(config: Config, stream: Stream | None, out, target: str | None = None)
         config, contents = rom_config(stream, config), contents_of(stream)
     if stream is not None:
         check_room(config, stream)
-    component = AxisDecoder(config, contents, target)
+    component = (AxisDecoder(config, contents, target) if shell is None
+                 else ShellDecoder(config, shell, contents, target))
     files = {"decoder.v": verilog_of(component, TOP)}
     manifest = {
         "top": TOP,
@@ -79,6 +84,9 @@ def build(config: Config, stream: Stream | None, out, target: str | None = None)
         "versions": {"tansy": _version("tansy"), "amaranth": _version("amaranth"), "yosys": yosys_version(),
                      "python": platform.python_version()},
     }
+    if shell is not None:
+        manifest["shell"] = shell
+        files |= {"tansy.h": c_header(), "tansy.py": python_constants()}
     files["manifest.json"] = json.dumps(manifest, indent=2) + "\n"
     if stream is not None:
         files["stream.hex"] = _hex(stream)
@@ -196,7 +204,7 @@ def add_build_options(parser) -> None:
     add_decoder_options(parser)
 
 
-def build_from(args, out, target: str | None = None) -> tuple[Stream, Config]:
+def build_from(args, out, target: str | None = None, shell: str | None = None) -> tuple[Stream, Config]:
     """Build what the options of `add_build_options` say, the stream beside it as ``net.tsy``.
 
     Parameters
@@ -205,6 +213,8 @@ def build_from(args, out, target: str | None = None) -> tuple[Stream, Config]:
     out : path
     target : str or None
         See `Decoder`.
+    shell : str or None
+        See `build`.
 
     Returns
     -------
@@ -215,7 +225,7 @@ def build_from(args, out, target: str | None = None) -> tuple[Stream, Config]:
         decoder_options(args, Config.lanes if args.lanes is None else args.lanes)  # wrong ones show before the work
     stream, data = _stream(args)
     config = replace(stream.config, **decoder_options(args, stream.config.lanes), **rooms_of(args))
-    config = Config.from_dict(build(config, stream, out, target)["config"])
+    config = Config.from_dict(build(config, stream, out, target, shell)["config"])
     write_files(out, {"net.tsy": data})
     return stream, config
 
@@ -225,6 +235,8 @@ def _arguments():
     add_build_options(parser)
     parser.add_argument("--target", metavar="NAME", help="family or device whose block RAM primitives are to be used: "
                         "ecp5, ice40, gowin, or a target of hw.synth (default: what any tool knows)")
+    parser.add_argument("--shell", choices=list(SHELLS), help="a register file beside the decoder, on this bus "
+                        "(default: none, AXI4-Stream alone)")
     parser.add_argument("-o", "--output", default="build", metavar="FOLDER", help="default: %(default)s")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
     return parser.parse_args()
@@ -234,12 +246,13 @@ def main():
     """The command."""
     args = _arguments()
     target = family_of(args.target)
-    stream, config = build_from(args, args.output, target)
+    stream, config = build_from(args, args.output, target, args.shell)
     figures = summary(stream, config)
-    print(json.dumps(figures) if args.json else _text(figures, config, target, args.output))
+    print(json.dumps(figures) if args.json else _text(figures, config, target, args))
 
 
-def _text(figures, config, target, output):
+def _text(figures, config, target, args):
+    constants = " tansy.h tansy.py" if args.shell else ""
     memory = "logic" if config.table_memory is TableMemory.LOGIC else f"block RAM of {target or 'any family'}"
     return "\n".join([
         f"decoder          {config.lanes} lanes x {config.vector} weights, {config.word_bits}-bit words, R = "
@@ -251,7 +264,7 @@ def _text(figures, config, target, output):
         f"to plain packing",
         f"speed            {figures['weights_per_cycle']:.2f} weights per cycle expected, after "
         f"{figures['header_cycles']:,} cycles for the header",
-        f"written          {output}/decoder.v manifest.json stream.hex net.tsy",
+        f"written          {args.output}/decoder.v manifest.json stream.hex net.tsy{constants}",
     ])
 
 

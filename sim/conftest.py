@@ -20,14 +20,14 @@ def simulator(request):
 
 @pytest.fixture(scope="session")
 def design_of(simulator, tmp_path_factory):
-    """A function from configuration, and stream for style ROM, and target, to the compiled design."""
+    """A function from configuration, and stream for style ROM, target and shell, to the compiled design."""
     ready = {}
 
-    def design(config, stream=None, target=None):
-        key = config, stream and stream_bytes(stream), target
+    def design(config, stream=None, target=None, shell=None):
+        key = config, stream and stream_bytes(stream), target, shell
         if key not in ready:
             folder = Path(tmp_path_factory.mktemp("build"))
-            manifest = build(config, stream, folder, target)
+            manifest = build(config, stream, folder, target, shell)
             ready[key] = compile_design(folder / "decoder.v", manifest["top"], simulator, target=target)
         return ready[key]
 

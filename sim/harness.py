@@ -68,23 +68,37 @@ class Design:
         SimulatorError
             If the simulation fails; the message ends with the last line of its log that says why.
         """
+        result = self._play("sim.bench", {"word_bytes": word_bits // 8, "steps": steps.list}, waves)
+        return [Episode.of(**episode) for episode in result]
+
+    def run_program(self, program: list) -> list:
+        """Play a program of `sim.bench_shell` on a decoder in a shell; one result for each step.
+
+        Raises
+        ------
+        SimulatorError
+            As `run`.
+        """
+        return self._play("sim.bench_shell", {"program": program})
+
+    def _play(self, module, job, waves=None):
+        """Run a bench on a job, and read what it wrote."""
         with tempfile.TemporaryDirectory(prefix="tansy-") as name:
             work = Path(name)
-            job = {"word_bytes": word_bits // 8, "steps": steps.list, "result": str(work / "result.json")}
+            job = {**job, "result": str(work / "result.json")}
             (work / "job.json").write_text(json.dumps(job))
             environment = {"TANSY_JOB": str(work / "job.json"), "COCOTB_LOG_LEVEL": "WARNING"}
             with self.simulator.environment():
                 runner = _runner(self.simulator)
                 _quietly(work / "log", lambda: runner.test(
-                    test_module="sim.bench", hdl_toplevel=self.top, hdl_toplevel_lang="verilog", build_dir=self.folder,
+                    test_module=module, hdl_toplevel=self.top, hdl_toplevel_lang="verilog", build_dir=self.folder,
                     test_dir=work, results_xml=str(work / "results.xml"), log_file=work / "log", waves=bool(self.waves),
                     test_args=self._waves_arguments(), extra_env=environment))
             if waves is not None and (work / f"waves.{self.waves}").is_file():
                 shutil.move(work / f"waves.{self.waves}", waves)
             if not (work / "result.json").is_file():
                 raise SimulatorError(f"the simulation failed: {_reason(work / 'log')}")
-            result = json.loads((work / "result.json").read_text())
-        return [Episode.of(**episode) for episode in result]
+            return json.loads((work / "result.json").read_text())
 
     def _waves_arguments(self):
         return ["--trace-file", f"waves.{self.waves}"] if self.waves and self.simulator.name == "verilator" else []

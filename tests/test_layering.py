@@ -30,6 +30,7 @@ ALSO = {  # file: what it may import besides
     "golden/frontend/onnx_graph.py": {"onnx"},
     "golden/frontend/onnx_load.py": {"onnx"},
     "golden/frontend/tflite_file.py": {"tflite"},
+    "sim/bench_shell.py": {"cocotbext"},
     "hw/explore/plot.py": {"matplotlib"},
     "hw/explore/workers.py": {"distributed"},
 }
