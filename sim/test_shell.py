@@ -12,6 +12,7 @@ from hw.register_map import offset_of
 from hw.shell import SHELLS
 
 from .streams import Layer, make_stream
+from .wrong import CASES
 
 CONFIG = Config(lanes=3, word_bits=16, table_log=5, raw_bits=2, max_run=4, bins=31, max_tables=4, max_segments=4,
                 table_style=TableStyle.RAM)
@@ -116,3 +117,17 @@ def test_start_while_busy_and_clear(shell, right):
     assert weights_of(results[7]) == [layer.tolist() for layer in right[1]]
     assert results[11] == [False, BUSY] and results[14] == IDLE and results[15] == [False, 0]
     assert_right(results[16:], right)
+
+
+def test_every_error_code(shell, right):
+    """A wrong stream ends in its code, and the next start decodes the right one."""
+    data = stream_bytes(right[0])
+    program = []
+    for case in CASES:
+        program += [["send", words(case.make(right[0]))], write("CONTROL", START), wait(DONE | FAILED), read("ERROR"),
+                    wait(IDLE), ["drop"], *decode(data)]
+    results = shell.run_program(program)
+    for first, case in zip(range(0, len(results), 16), CASES, strict=True):
+        _, _, status, error, idle, _, *rest = results[first:first + 16]
+        assert (status & (DONE | FAILED | BUSY), error, idle is not None) == (FAILED, [False, case.code.value], True)
+        assert_right(rest, right)
