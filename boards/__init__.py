@@ -1,1 +1,1 @@
-"""FPGA boards: platforms, board tops and the host tool. Nothing is here yet; see "Not yet" in the README."""
+"""FPGA boards: blocks of the board design so far; what is to come is under "Not yet" in the README."""

@@ -1,0 +1,103 @@
+"""The words that host and board share: commands, statuses, states, and the frames they travel in."""
+
+import zlib
+from dataclasses import dataclass
+
+from amaranth.lib import enum
+
+__all__ = ["ANSWER", "ARGUMENT_BYTES", "CHECK_BYTES", "END", "ESCAPE", "ESCAPED_END", "ESCAPED_ESCAPE", "FRAME_BYTES",
+           "MAX_DATA", "MAX_RESULTS", "RESULT_BYTES", "SUMMARY_BYTES", "VERSION", "Command", "FrameReader", "State",
+           "Status", "digest_of", "frame_of"]
+
+VERSION = 1  #: of the protocol
+END, ESCAPE, ESCAPED_END, ESCAPED_ESCAPE = 0xC0, 0xDB, 0xDC, 0xDD  #: the four bytes of SLIP (RFC 1055)
+CHECK_BYTES = 4  #: a CRC-32 ends each frame
+ANSWER = 0x80  #: added to the command in its answer
+ARGUMENT_BYTES = 8  #: the most that a command has besides data
+MAX_DATA = 256  #: bytes of stream in a LOAD, of weights in a DUMP
+MAX_RESULTS = 16  #: segments in a RESULTS
+SUMMARY_BYTES, RESULT_BYTES = 20, 8
+FRAME_BYTES = 512  #: room for a request; one that is longer is dropped
+
+
+class Command(enum.Enum, shape=8):
+    """What the host asks for."""
+
+    IDENTIFY = 1  #: which board, which decoder, how much memory
+    LOAD = 2  #: words into the stream memory
+    DECODE = 3  #: decode what is in the memory
+    RESULTS = 4  #: counters, and the CRC-32 of segments
+    DUMP = 5  #: weights
+    RESET = 6  #: as after power-up, but for the memory
+
+
+class Status(enum.Enum, shape=8):
+    """How a command ended."""
+
+    OK = 0  #: done
+    UNKNOWN = 1  #: there is no such command
+    LENGTH = 2  #: the command has another number of bytes
+    RANGE = 3  #: an address, a length or a number is beyond what there is
+    BUSY = 4  #: the decoder is running
+    STATE = 5  #: there are no weights to dump: the last run has not ended well
+
+
+class State(enum.Enum, shape=8):
+    """What the decoder has been doing."""
+
+    IDLE = 0  #: nothing since the reset
+    RUNNING = 1  #: decoding
+    PASSED = 2  #: decoded, without an error, and with the digest that it was told
+    FAILED = 3  #: the decoder stopped with an error
+    DIFFERENT = 4  #: decoded without an error, but the digest is another one
+
+
+def frame_of(content: bytes) -> bytes:
+    """A frame: END, the content and its CRC-32 with END and ESCAPE escaped, END."""
+    data = content + zlib.crc32(content).to_bytes(CHECK_BYTES, "little")
+    data = data.replace(bytes([ESCAPE]), bytes([ESCAPE, ESCAPED_ESCAPE]))
+    return bytes([END]) + data.replace(bytes([END]), bytes([ESCAPE, ESCAPED_END])) + bytes([END])
+
+
+@dataclass
+class FrameReader:
+    """Finds frames among bytes that come piece by piece.
+
+    Bytes that are no frame, or one whose CRC-32 does not fit, are passed over without a word; ``bad`` counts them.
+    """
+
+    bad: int = 0
+    _pending: bytes = b""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Take some bytes; return the contents of the frames that end in them."""
+        *frames, self._pending = (self._pending + data).split(bytes([END]))
+        found = [self._content(frame) for frame in frames if frame]
+        self.bad += found.count(None)
+        return [content for content in found if content is not None]
+
+    @staticmethod
+    def _content(frame):
+        data = bytearray()
+        escaped = False
+        for byte in frame:
+            if escaped:
+                if byte not in (ESCAPED_END, ESCAPED_ESCAPE):
+                    return None
+                data.append(END if byte == ESCAPED_END else ESCAPE)
+                escaped = False
+            elif byte == ESCAPE:
+                escaped = True
+            else:
+                data.append(byte)
+        content, check = bytes(data[:-CHECK_BYTES]), bytes(data[-CHECK_BYTES:])
+        whole = len(content) > 0 and not escaped and zlib.crc32(content).to_bytes(CHECK_BYTES, "little") == check
+        return content if whole else None
+
+
+def digest_of(crcs) -> int:
+    """One number for the CRC-32 of all segments in order: turned left by a bit, and exclusive-or the next one."""
+    digest = 0
+    for crc in crcs:
+        digest = (digest << 1 & 0xFFFFFFFF | digest >> 31) ^ crc
+    return digest
