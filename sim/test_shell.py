@@ -119,9 +119,9 @@ def test_start_while_busy_and_clear(shell, right):
     assert_right(results[16:], right)
 
 
-def test_every_error_code(shell, right):
-    """A wrong stream ends in its code, and the next start decodes the right one."""
-    data = stream_bytes(right[0])
+def test_every_error_code(design_of, right):
+    """A wrong stream ends in its code, and the next start decodes the right one. Behind the bus all shells are one."""
+    shell, data = design_of(CONFIG, shell="axi-lite"), stream_bytes(right[0])
     program = []
     for case in CASES:
         program += [["send", words(case.make(right[0]))], write("CONTROL", START), wait(DONE | FAILED), read("ERROR"),
