@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from golden.frontend.backward import backward, weight_gradients
+from golden.frontend.backward import backward, weight_gradient, weight_gradients
 from golden.frontend.bias import correct_biases, mean_outputs
 from golden.frontend.description import parse_network
 from golden.frontend.forward import images_of, logits, trace
@@ -58,6 +58,8 @@ def test_gradients_are_differences(network):
     for name, shape in network.weights.items():
         node = network.node(name)
         rows = weight_gradients(node, values[node.inputs[0]], above[name]).sum(axis=0)
+        together = weight_gradient(node, values[node.inputs[0]], above[name])
+        assert together.reshape(shape) == pytest.approx(rows_to_tensor(node, rows, shape), rel=1e-3, abs=1e-3)
         for key, gradient in ((f"{name}.weight", rows_to_tensor(node, rows, shape)),
                               (f"{name}.bias", above[name].reshape(-1, above[name].shape[-1]).sum(axis=0))):
             way = random.normal(size=gradient.shape)

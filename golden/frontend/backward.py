@@ -11,7 +11,7 @@ import numpy as np
 from .description import INPUT
 from .forward import patches, window_pads, windows_of
 
-__all__ = ["backward", "weight_gradients"]
+__all__ = ["backward", "weight_gradient", "weight_gradients"]
 
 
 def backward(network, tensors, values, gradient) -> dict[str, np.ndarray]:
@@ -46,6 +46,26 @@ def backward(network, tensors, values, gradient) -> dict[str, np.ndarray]:
                 below = _below(node, tensors, values, above, values[name])
                 gradients[name] = gradients[name] + below if name in gradients else below
     return {name: found[name] for name in network.weights}
+
+
+def weight_gradient(node, inputs, gradient) -> np.ndarray:
+    """The gradient by the weights, of all images together: one product, where `weight_gradients` has one per image.
+
+    Parameters
+    ----------
+    node, inputs, gradient
+        As for `weight_gradients`.
+
+    Returns
+    -------
+    ndarray of float32
+        (O, K), with K in the order of the weights; depthwise: (H * W, C).
+    """
+    places = patches(node, inputs)
+    if node.kind == "depthwise":
+        return np.einsum("npkc,npc->kc", places, gradient.reshape(*places.shape[:2], -1))
+    flat = gradient.reshape(-1, gradient.shape[-1])
+    return flat.T @ places.reshape(len(flat), -1)
 
 
 def weight_gradients(node, inputs, gradient) -> np.ndarray:

@@ -8,8 +8,8 @@ proportion to its own size.
 import numpy as np
 from tqdm import tqdm
 
-from .backward import backward
-from .forward import BATCH, images_of, logits, patches, trace
+from .backward import backward, weight_gradient
+from .forward import BATCH, images_of, logits, trace
 from .measure import log_probabilities
 
 __all__ = ["Repair"]
@@ -70,14 +70,9 @@ class Repair:
         found = {}
         for name, gradient in backward(self.network, tensors, values, above.astype(np.float32)).items():
             node = self.network.node(name)
-            flat = gradient.reshape(-1, gradient.shape[-1])
-            found[f"{name}.bias"] = flat.sum(axis=0)
+            found[f"{name}.bias"] = gradient.reshape(-1, gradient.shape[-1]).sum(axis=0)
             if name in free:
-                places = patches(node, values[node.inputs[0]])
-                if node.kind == "depthwise":
-                    product = np.einsum("npkc,npc->kc", places, gradient.reshape(*places.shape[:2], -1))
-                else:
-                    product = flat.T @ places.reshape(len(flat), -1)
+                product = weight_gradient(node, values[node.inputs[0]], gradient)
                 found[f"{name}.weight"] = product.reshape(self.network.weights[name])
         return found
 
