@@ -1,7 +1,7 @@
 """A second decoder of Tansy files, in plain Python integers, written from docs/format.md alone.
 
-It shares nothing with `golden`: no import, no NumPy, another style. So where both agree, the page says enough. Sections are
-those of the page. It is slow, and it refuses whatever the page does not allow, with `Refused`.
+It shares nothing with `golden`: no import, no NumPy, another style. Where both agree, the page says enough. Sections
+are those of the page. It is slow, and it refuses whatever the page does not allow, with `Refused`.
 """
 
 import json
@@ -66,7 +66,7 @@ class Nibbles:
 
 @dataclass
 class Table:
-    """A table record (section 3): counts above 0 by the token's number, and per slot that number where slots are listed."""
+    """A table record (section 3): counts above 0 by number of token, and the number per slot where slots are listed."""
 
     half: int
     raw_bits: int
@@ -181,11 +181,11 @@ def read_segment(nibbles, tables, first):
     return Segment(weights, table, nibbles.vint(0, 2 ** 32 - 1, "the words of a span"), nibbles.fixed(8))
 
 
-def read_header(data):
-    """The header at the start of a stream (sections 2, 3, 5)."""
+def read_header(data, nibbles=None):
+    """The header at the start of a stream (sections 2, 3, 5); `nibbles` reads it, for those who want to look on."""
     demand(data[:4] == b"TNSY", "not a Tansy stream")
     demand(data[4:5] == b"\1", "not version 1")
-    nibbles = Nibbles(data)
+    nibbles = nibbles or Nibbles(data)
     lanes = nibbles.vint(1, 64, "N")
     vector = nibbles.vint(1, 8, "V")
     word_bits = 8 << nibbles.vint(0, 4, "w")
@@ -304,7 +304,14 @@ def decode_stream(data, limit=2 ** 24):
 
 def is_shape(shape):
     """Whether a member of the directory is a shape."""
-    return isinstance(shape, list) and len(shape) <= 32 and all(type(length) is int and length >= 0 for length in shape)
+    if not isinstance(shape, list) or len(shape) > 32:
+        return False
+    return all(type(length) is int and length >= 0 for length in shape) and prod(max(d, 1) for d in shape) < 2 ** 48
+
+
+def is_name(name):
+    """Whether a member of the directory is a name."""
+    return isinstance(name, str) and not any(0xD800 <= ord(character) < 0xE000 for character in name)
 
 
 def members(pairs):
@@ -317,17 +324,17 @@ def inflate(stored):
     """The plain bytes of a directory that is a zlib stream."""
     machine = zlib.decompressobj()
     try:
-        plain = machine.decompress(stored, 2 ** 26 + 1)
+        plain = machine.decompress(stored, 2 ** 24 + 1)
     except zlib.error as error:
         raise Refused(f"the directory is no zlib stream: {error}") from error
-    demand(len(plain) <= 2 ** 26, "the directory has more than 2^26 bytes")
+    demand(len(plain) <= 2 ** 24, "the directory has more than 2^24 bytes")
     demand(machine.eof and not machine.unused_data, "the directory is not exactly one zlib stream")
     return plain
 
 
 def read_directory(plain):
     """The lists `coded` and `raw` of a directory (section 6)."""
-    demand(len(plain) <= 2 ** 26, "the directory has more than 2^26 bytes")
+    demand(len(plain) <= 2 ** 24, "the directory has more than 2^24 bytes")
     try:
         directory = json.loads(plain.decode("utf-8"), object_pairs_hook=members)
     except (ValueError, RecursionError) as error:
@@ -336,7 +343,7 @@ def read_directory(plain):
     coded, raw = directory["coded"], directory["raw"]
     demand(isinstance(coded, list) and isinstance(raw, list), "the directory's members are no lists")
     for row, length in [*((row, 2) for row in coded), *((row, 3) for row in raw)]:
-        demand(isinstance(row, list) and len(row) == length and isinstance(row[0], str) and is_shape(row[-1]),
+        demand(isinstance(row, list) and len(row) == length and is_name(row[0]) and is_shape(row[-1]),
                f"{row} does not describe a tensor")
         demand(length == 2 or isinstance(row[1], str) and row[1] in BYTES_PER_ELEMENT, f"{row} has no known type")
     names = [row[0] for row in coded + raw]
@@ -366,6 +373,7 @@ def cut_raw(raw, data):
     place = 0
     for name, kind, shape in raw:
         end = place + prod(shape) * BYTES_PER_ELEMENT[kind]
+        demand(kind != "|b1" or set(data[place:end]) <= {0, 1}, f"{name} has a bool that is neither 0 nor 1")
         tensors[name] = shape, kind, data[place:end]
         place = end
     demand(place == len(data), f"raw tensors take {place} bytes, {len(data)} are there")
