@@ -280,11 +280,8 @@ def decode_span(header, segments, stored):
     return weights
 
 
-def decode_stream(data, limit=2 ** 24):
-    """The weights of all segments, a list for each, and where the words end.
-
-    More than `limit` weights are refused before any is decoded.
-    """
+def read_stream(data, limit):
+    """The header, per span its segments and its words as numbers, and where the words end."""
     header = read_header(data)
     total = sum(segment.weights for segment in header.segments)
     demand(total <= limit, f"{total} weights are more than {limit}")
@@ -292,14 +289,28 @@ def decode_stream(data, limit=2 ** 24):
     starts = [number for number, segment in enumerate(header.segments) if segment.words is not None]
     ends = list(accumulate((header.segments[start].words * size for start in starts), initial=header.length))
     demand(ends[-1] <= len(data), "the words are cut")
-    weights = []
+    spans = []
     for start, after, begin, end in zip(starts, [*starts[1:], None], ends, ends[1:]):
-        span, stored = header.segments[start:after], data[begin:end]
-        demand(zlib.crc32(stored) == span[0].crc, "the CRC-32 of the words is wrong")
+        stored = data[begin:end]
+        demand(zlib.crc32(stored) == header.segments[start].crc, "the CRC-32 of the words is wrong")
         words = [int.from_bytes(stored[k:k + size], "little") for k in range(0, len(stored), size)]
         demand(not words or words[-1], "the last word stored of a span is zero")
-        weights += decode_span(header, span, words)
-    return weights, ends[-1]
+        spans.append((header.segments[start:after], words))
+    return header, spans, ends[-1]
+
+
+def decode_spans(header, spans):
+    """The weights of all segments, a list for each."""
+    return [weights for segments, words in spans for weights in decode_span(header, segments, words)]
+
+
+def decode_stream(data, limit=2 ** 24):
+    """The weights of all segments of a stream, a list for each; what follows its words is not looked at.
+
+    More than `limit` weights are refused before any is decoded.
+    """
+    header, spans, _ = read_stream(data, limit)
+    return decode_spans(header, spans)
 
 
 def is_shape(shape):
@@ -395,7 +406,7 @@ def decode_file(data, limit=2 ** 24):
     Refused
         If the file is not what the page allows, or has more weights than `limit`.
     """
-    segments, end = decode_stream(data, limit)
+    header, spans, end = read_stream(data, limit)
     tail = data[end:]
     demand(len(tail) >= 9, "the tail is cut")
     form, length = unpack("<BI", tail[:5])
@@ -404,4 +415,5 @@ def decode_file(data, limit=2 ** 24):
     demand(5 + length <= len(tail) - 4, "the directory is cut")
     stored = tail[5:5 + length]
     coded, raw = read_directory(inflate(stored) if form else stored)
-    return deal_segments(coded, segments), cut_raw(raw, tail[5 + length:-4])
+    raw = cut_raw(raw, tail[5 + length:-4])
+    return deal_segments(coded, decode_spans(header, spans)), raw

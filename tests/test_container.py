@@ -1,6 +1,7 @@
 """Files: what is written is read back, and whatever is not to the letter is refused in one line."""
 
 import json
+import tracemalloc
 import zlib
 from dataclasses import replace
 
@@ -211,6 +212,23 @@ def test_a_longer_segment_may_be_a_good_stream():
             accepted += 1
             np.testing.assert_array_equal(codec.decode(longer)[0], scalar.decode(longer)[0])
     assert 0 < accepted < 100
+
+
+def test_many_large_tables_take_little_room():
+    """Ten tables of 4,065 tokens and 4,096 slots in 200 bytes, all used: what decoding keeps of each is small."""
+    alphabet = Alphabet(127, 0, 16)
+    counts = [(0,) * k + (4096,) + (0,) * (alphabet.size - k - 1) for k in range(127, 137)]
+    tables = tuple(Table(alphabet, 12, each) for each in counts)
+    segments = tuple(Segment(1, number, number == 0) for number in range(len(tables)))
+    config = Config(lanes=1, table_log=12, max_run=16, bins=255)
+    data = pack(Stream(config, tables, segments, (np.zeros(0, dtype="<u4"),)))
+    tracemalloc.start()
+    try:
+        weights = codec.decode(unpack(data)[0])
+        assert [int(each[0]) for each in weights] == list(range(1, 11))
+        assert tracemalloc.get_traced_memory()[1] < len(tables) * (250 << 10)
+    finally:
+        tracemalloc.stop()
 
 
 def test_last_word_zero():

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from golden.cli import OneLineParser
 
-from .seeds import seeds
+from .seeds import keep, seeds
 from .targets import TARGETS
 
 __all__ = ["Finding", "fuzz", "main"]
@@ -79,10 +79,14 @@ def main():
     parser.add_argument("--targets", default=",".join(TARGETS), help="some of tsy,npz,safetensors (default: all)")
     parser.add_argument("--work", type=Path, default=Path("build/fuzz"),
                         help="folder of corpus and findings (default: build/fuzz)")
+    parser.add_argument("--keep", action="store_true", help="run nothing, take over the corpus of the folder of work")
     arguments = parser.parse_args()
     names = arguments.targets.split(",")
     if not set(names) <= TARGETS.keys():
         parser.error(f"targets must be some of {', '.join(TARGETS)}, not {arguments.targets}")
+    if arguments.keep:
+        print(", ".join(f"{name}: {keep(name, arguments.work / name)} inputs kept" for name in names))
+        return
     done = dict.fromkeys(names, 0)
     batch = max(1, min(BATCH, -(-arguments.executions // len(names))))
     with tqdm(total=arguments.executions, unit=" executions") as bar:

@@ -1,10 +1,9 @@
 """One process of the fuzzer: ``python -m tests.fuzz.child TARGET FOLDER [libFuzzer's options and corpora]``.
 
-`tests.fuzz.__main__` starts it. Its memory is limited to `MEMORY` more than it has at rest; the code of `golden` is
-instrumented, so that inputs which reach something new are kept and changed further.
+`tests.fuzz.__main__` starts it. Its memory is limited by `tests.fuzz.limits`. The code of `golden` is instrumented, so
+that inputs which reach something new are kept and changed further.
 """
 
-import resource
 import sys
 from random import Random
 
@@ -13,18 +12,10 @@ import atheris
 with atheris.instrument_imports(include=["golden"], enable_loader_override=False):
     from tests.fuzz.targets import TARGETS
 
+from tests.fuzz.limits import MEMORY, limit_memory
 from tests.fuzz.mutate import MUTATORS
 
-__all__ = ["MEMORY", "limit_memory"]
-
-MEMORY = 1 << 29  #: bytes
-
-
-def limit_memory(more):
-    """Let this process have ``more`` bytes of address space beyond what it has."""
-    with open("/proc/self/statm") as file:
-        at_rest = int(file.read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (at_rest + more,) * 2)
+__all__ = ["main"]
 
 
 def main():

@@ -1,25 +1,47 @@
 """What fuzzing starts from: the conformance vectors, small random networks, and small files of arrays."""
 
 import io
+import zipfile
 from pathlib import Path
 from random import Random
 
 import numpy as np
 
+from golden.cli import atomic_write
 from golden.config import WORD_BITS, Config
 from golden.container import pack
+from golden.formats import ZIP_DATE
 from tests.cases import random_case
 
-__all__ = ["CORPUS", "seeds"]
+__all__ = ["CORPUS", "keep", "kept", "made", "seeds"]
 
-CORPUS = Path(__file__).parent / "corpus"
+CORPUS = Path(__file__).parent / "corpus"  #: an archive for each target
 VECTORS = Path(__file__).parents[1] / "vectors"
 
 
 def seeds(name) -> list[bytes]:
     """The inputs that a target starts from: those made here, always the same, and those that the corpus keeps."""
-    made = {"tsy": _tsy, "npz": _npz, "safetensors": _safetensors}[name]()
-    return made + [path.read_bytes() for path in sorted((CORPUS / name).glob("*"))]
+    return made(name) + kept(name)
+
+
+def made(name) -> list[bytes]:
+    """Sound inputs for a target."""
+    return {"tsy": _tsy, "npz": _npz, "safetensors": _safetensors}[name]()
+
+
+def kept(name) -> list[bytes]:
+    """What runs have found worth keeping for a target: inputs that reach something which no other one reaches."""
+    with zipfile.ZipFile(CORPUS / f"{name}.zip") as archive:
+        return [archive.read(member) for member in archive.namelist()]
+
+
+def keep(name, folder) -> int:
+    """Put the inputs of a folder into the corpus, and return how many they are; equal bytes for equal inputs."""
+    inputs = sorted({path.read_bytes() for path in Path(folder).iterdir()})
+    with atomic_write(CORPUS / f"{name}.zip") as file, zipfile.ZipFile(file, "w") as archive:
+        for number, data in enumerate(inputs):
+            archive.writestr(zipfile.ZipInfo(f"{number:04}", ZIP_DATE), data, zipfile.ZIP_DEFLATED)
+    return len(inputs)
 
 
 def _tsy():
