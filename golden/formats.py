@@ -12,6 +12,7 @@ Beside an integer array NAME there may be arrays of these names; the codec leave
 
 import contextlib
 import json
+import math
 import zipfile
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -190,6 +191,10 @@ def _describe(file, name, shape, dtype):
         raise InputError(f"{file.path}: {name} must be an array of integers or floats, not of {dtype}")
     if dtype.kind == "f" and (file.widen or dtype.itemsize != 2):
         dtype = np.dtype(np.float64 if dtype.itemsize > 4 else np.float32)
+    try:
+        np.broadcast_to(np.empty((), dtype), shape)
+    except (ValueError, OverflowError) as error:
+        raise InputError(f"{file.path}: {name} must have a shape that an array can have: {one_line(error)}") from None
     return TensorInfo(tuple(map(int, shape)), dtype.newbyteorder("="))
 
 
@@ -203,10 +208,13 @@ class _Npz(TensorFile):
             names = self.archive.namelist()
             if len({name.removesuffix(".npy") for name in names}) != len(names):
                 raise ValueError("two arrays of one name")
-            for name in names:
+            for member in self.archive.infolist():
+                name = member.filename
                 if not name.endswith(".npy"):
                     raise ValueError(f"member {name} is not an array")
-                self.tensors[name.removesuffix(".npy")] = self._header(name)
+                if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                    raise ValueError(f"member {name} is compressed in another way than NumPy does it")
+                self.tensors[name.removesuffix(".npy")] = self._header(member)
 
     def read(self, name):
         # The whole member is read, so that the archive's own CRC-32 is checked.
@@ -217,21 +225,25 @@ class _Npz(TensorFile):
         return np.asarray(array, self.tensors[name].dtype, order="C")
 
     def _header(self, member):
+        name = member.filename.removesuffix(".npy")
         with self.archive.open(member) as data:
             readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
             version = np.lib.format.read_magic(data)
             if version not in readers:
-                raise ValueError(f"version {version} of {member}")
+                raise ValueError(f"version {version} of {member.filename}")
             shape, _, dtype = readers[version](data)
         if dtype.hasobject:
             raise ValueError("Object arrays cannot be loaded when allow_pickle=False")
-        return _describe(self, member.removesuffix(".npy"), shape, dtype)
+        info = _describe(self, name, shape, dtype)
+        if math.prod(shape) * dtype.itemsize > member.file_size:  # before room is made for it
+            raise ValueError(f"array {name} of shape {list(shape)} does not fit in its {member.file_size} bytes")
+        return info
 
     @contextlib.contextmanager
     def _sound(self):
         try:
             yield
-        except InputError:
+        except (InputError, MemoryError):
             raise
         except Exception as error:  # What a damaged file makes zipfile, its codecs and NumPy raise is an open set.
             raise InputError(f"{self.path}: not a sound .npz file: {one_line(error)}") from None

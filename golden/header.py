@@ -1,6 +1,7 @@
 """The header of a stream, nibble by nibble: ``docs/format.md``, sections 2, 3 and 5."""
 
 import zlib
+from functools import lru_cache
 
 from .config import MAX_BINS, MAX_LANES, MAX_RAW_BITS, MAX_RUN, MAX_TABLE_LOG, MAX_VECTOR, WORD_BITS, Config
 from .errors import ConfigError, FormatError
@@ -223,7 +224,7 @@ def _parse_table(reader, config, name):
     half = reader.vint(f"half of {name}", 1, config.half)
     raw_bits = reader.vint(f"raw bits of {name}", 0, config.raw_bits)
     max_run = reader.vint(f"max run of {name}", 1, 1 if raw_bits else config.max_run)
-    alphabet = Alphabet(half=half, raw_bits=raw_bits, max_run=max_run)
+    alphabet = _alphabet(half, raw_bits, max_run)
     counts, slots = [], None
     while len(counts) < alphabet.size:
         counts.append(reader.vint(f"a count of {name}", 0, config.slots))
@@ -237,6 +238,12 @@ def _parse_table(reader, config, name):
         numbers = [_range(f"a slot of {name}", reader.fixed(digits), 0, len(present) - 1) for _ in range(config.slots)]
         slots = tuple(present[k] for k in numbers)
     return Table(alphabet, config.table_log, tuple(counts), slots)
+
+
+@lru_cache(maxsize=256)
+def _alphabet(half, raw_bits, max_run):
+    """Tables of one alphabet share it: a header can hold very many."""
+    return Alphabet(half=half, raw_bits=raw_bits, max_run=max_run)
 
 
 def _parse_segment(reader, number, tables):

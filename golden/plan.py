@@ -233,7 +233,7 @@ def cut(sizes, tables, chunk: int) -> tuple[Segment, ...]:
     """
     segments, held = [], 0
     for size, table in zip(sizes, tables):
-        for start in range(0, size, chunk or size):
+        for start in range(0, size, chunk or size or 1):
             weights = min(chunk or size, size - start)
             restart = not segments or 0 < chunk <= held
             held = weights if restart else held + weights

@@ -160,17 +160,19 @@ class Table:
 
     @cached_property
     def entries(self) -> tuple[Entry, ...]:
-        """The L entries, by state.
+        """The L entries, by state."""
+        return tuple(self.each_entry())
+
+    def each_entry(self):
+        """The L entries, by state, one after the other: nothing of them is kept.
 
         The k-th slot of a token of count f stands for ``y = f + k``: ``nbits = R - floor(log2 y)``,
         ``base = (y << nbits) - L``.
         """
         turn = list(self.counts)
-        entries = []
         for token in self.slot_tokens:
             y = turn[token]
             turn[token] += 1
             nbits = self.table_log - (y.bit_length() - 1)
             run, value = self.alphabet.tokens[token]
-            entries.append(Entry(run, value, nbits, (y << nbits) - (1 << self.table_log)))
-        return tuple(entries)
+            yield Entry(run, value, nbits, (y << nbits) - (1 << self.table_log))

@@ -11,7 +11,7 @@ from .errors import FormatError
 
 __all__ = ["Directory", "parse_tail", "tail_bytes"]
 
-DIRECTORY_LIMIT = 1 << 26
+DIRECTORY_LIMIT = 1 << 24
 RAW_TYPES = ("|b1", "|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8", "<f2", "<f4", "<f8")
 
 
@@ -72,15 +72,15 @@ def tail_bytes(directory) -> bytes:
     Raises
     ------
     FormatError
-        If a raw tensor is of another type than the format has.
+        If a raw tensor is of another type than the format has, or a name or a shape is none that it has.
     """
     raw = {name: np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False).reshape(array.shape)
            for name, array in directory.raw.items()}
-    for name, array in raw.items():
-        _dtype(name, array.dtype.str)
     listing = {"coded": [[name, list(shape)] for name, shape in directory.coded],
                "raw": [[name, array.dtype.str, list(array.shape)] for name, array in raw.items()]}
-    text = json.dumps(listing, ensure_ascii=False, separators=(",", ":")).encode()
+    text = json.dumps(listing, ensure_ascii=False, separators=(",", ":"))
+    _listing(text)
+    text = _limited(text.encode())
     packed = zlib.compress(text, 9)
     form, stored = (1, packed) if len(packed) < len(text) else (0, text)
     data = bytes([form]) + len(stored).to_bytes(4, "little") + stored + b"".join(a.tobytes() for a in raw.values())
@@ -112,16 +112,16 @@ def parse_tail(data) -> Directory:
     if length > len(data) - 9:
         raise FormatError(f"the directory must fit in the tail, not be {length} bytes long")
     coded, raw = _listing(_text(data[0], data[5:5 + length]))
-    names = [name for name, _ in coded] + [name for name, _, _ in raw]
-    if len(set(names)) != len(names):
-        raise FormatError("the tensors of the directory must have different names")
     arrays, position = {}, 5 + length
     for name, dtype, shape in raw:
         count = math.prod(shape)
         if count * dtype.itemsize > len(data) - 4 - position:
             raise FormatError(f"raw tensor {name!r} is longer than the file")
-        arrays[name] = np.frombuffer(data, dtype, count, position).reshape(shape).copy()
-        position += count * dtype.itemsize
+        stored = np.frombuffer(data, np.uint8, count * dtype.itemsize, position)
+        if dtype.kind == "b" and stored.max(initial=0) > 1:
+            raise FormatError(f"raw tensor {name!r} must have bytes 0 and 1, being of type bool")
+        arrays[name] = stored.view(dtype).reshape(shape).copy()
+        position += len(stored)
     if position != len(data) - 4:
         raise FormatError(f"nothing may follow the tail, not {len(data) - 4 - position} bytes")
     return Directory(tuple(coded), arrays)
@@ -134,21 +134,29 @@ def _text(form, stored):
     if form == 1:
         unpacker = zlib.decompressobj()
         try:
-            stored = unpacker.decompress(stored, DIRECTORY_LIMIT)
+            stored = unpacker.decompress(stored, DIRECTORY_LIMIT + 1)
         except zlib.error as error:
             raise FormatError(f"the directory must be a zlib stream: {error}") from None
-        if not unpacker.eof or unpacker.unused_data:
-            raise FormatError(f"the directory must be one whole zlib stream of at most {DIRECTORY_LIMIT} bytes")
+        if len(stored) <= DIRECTORY_LIMIT and (not unpacker.eof or unpacker.unused_data):
+            raise FormatError("the directory must be one whole zlib stream")
     try:
-        return stored.decode()
+        return _limited(stored).decode()
     except UnicodeDecodeError:
         raise FormatError("the directory must be UTF-8") from None
+
+
+def _limited(text):
+    if len(text) > DIRECTORY_LIMIT:
+        raise FormatError(f"the directory must have at most {DIRECTORY_LIMIT} bytes")
+    return text
 
 
 def _listing(text):
     """The members of the directory, checked: lists of (name, shape) and of (name, dtype, shape)."""
     try:
-        listing = json.loads(text)
+        listing = json.loads(text, object_pairs_hook=_object)
+    except FormatError:
+        raise
     except (ValueError, RecursionError):
         raise FormatError("the directory must be JSON") from None
     if not isinstance(listing, dict) or set(listing) != {"coded", "raw"}:
@@ -157,17 +165,28 @@ def _listing(text):
         rows = listing[member]
         if not isinstance(rows, list) or any(not isinstance(row, list) or len(row) != length for row in rows):
             raise FormatError(f'member "{member}" of the directory must be a list of lists of {length}')
-        if any(not isinstance(row[0], str) for row in rows):
-            raise FormatError(f'the names in member "{member}" of the directory must be strings')
+        if any(not isinstance(row[0], str) or any("\ud800" <= character <= "\udfff" for character in row[0])
+               for row in rows):
+            raise FormatError(f'the names in member "{member}" of the directory must be strings, without surrogates')
     coded = [(name, _shape(name, shape)) for name, shape in listing["coded"]]
     raw = [(name, _dtype(name, code), _shape(name, shape)) for name, code, shape in listing["raw"]]
+    names = [row[0] for row in coded + raw]
+    if len(set(names)) != len(names):
+        raise FormatError("the tensors of the directory must have different names")
     return coded, raw
+
+
+def _object(pairs):
+    """A JSON object, each of its names there once."""
+    if len(dict(pairs)) != len(pairs):
+        raise FormatError("no member of the directory may come twice")
+    return dict(pairs)
 
 
 def _shape(name, shape):
     whole = isinstance(shape, list) and len(shape) <= 32 and all(type(d) is int and d >= 0 for d in shape)
     if not whole or math.prod(max(d, 1) for d in shape) >= 1 << 48:
-        raise FormatError(f"the shape of tensor {name!r} must be a list of at most 32 sizes")
+        raise FormatError(f"the shape of tensor {name!r} must be a list of at most 32 sizes, their product below 2**48")
     return tuple(shape)
 
 

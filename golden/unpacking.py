@@ -106,7 +106,7 @@ def _look_up(stream, layouts):
 
 
 def _entries(table, offset):
-    run, value, nbits, base = np.array(table.entries, dtype=np.int64).T
+    run, value, nbits, base = np.array(list(table.each_entry()), dtype=np.int64).T
     s = table.alphabet.raw_bits
     return offset + base | nbits + s << 28 | run << 33 | (value << s) + 256 << 37 | (1 << nbits) - 1 << 46
 

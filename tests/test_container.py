@@ -1,6 +1,7 @@
 """Files: what is written is read back, and whatever is not to the letter is refused in one line."""
 
 import json
+import tracemalloc
 import zlib
 from dataclasses import replace
 
@@ -213,6 +214,23 @@ def test_a_longer_segment_may_be_a_good_stream():
     assert 0 < accepted < 100
 
 
+def test_many_large_tables_take_little_room():
+    """Ten tables of 4,065 tokens and 4,096 slots in 200 bytes, all used: what decoding keeps of each is small."""
+    alphabet = Alphabet(127, 0, 16)
+    counts = [(0,) * k + (4096,) + (0,) * (alphabet.size - k - 1) for k in range(127, 137)]
+    tables = tuple(Table(alphabet, 12, each) for each in counts)
+    segments = tuple(Segment(1, number, number == 0) for number in range(len(tables)))
+    config = Config(lanes=1, table_log=12, max_run=16, bins=255)
+    data = pack(Stream(config, tables, segments, (np.zeros(0, dtype="<u4"),)))
+    tracemalloc.start()
+    try:
+        weights = codec.decode(unpack(data)[0])
+        assert [int(each[0]) for each in weights] == list(range(1, 11))
+        assert tracemalloc.get_traced_memory()[1] < len(tables) * (250 << 10)
+    finally:
+        tracemalloc.stop()
+
+
 def test_last_word_zero():
     stream, directory = unpack(page_bytes())
     with pytest.raises(FormatError, match="the last word stored of span 0 must not be zero"):
@@ -255,10 +273,14 @@ def listing(coded=(), raw=()):
     (tail(b"abc", form=1), "must be a zlib stream"),
     (tail(zlib.compress(b"{}")[:-1], form=1), "must be one whole zlib stream"),
     (tail(zlib.compress(b"{}") + b"x", form=1), "must be one whole zlib stream"),
-    (tail(zlib.compress(b" " * (DIRECTORY_LIMIT + 1)), form=1), "must be one whole zlib stream"),
+    (tail(zlib.compress(b" " * (DIRECTORY_LIMIT + 1)), form=1), "must have at most 16777216 bytes"),
+    (tail(b" " * (DIRECTORY_LIMIT + 1)), "must have at most 16777216 bytes"),
+    (tail(zlib.compress(b" " * DIRECTORY_LIMIT), form=1), "must be JSON"),
     (tail(b"\xff"), "must be UTF-8"),
     (tail(b"{"), "must be JSON"),
     (tail(b"[" * 100000), "must be JSON"),
+    (tail(b'{"coded":[],"raw":[],"raw":[]}'), "no member of the directory may come twice"),
+    (tail(listing(raw=[["a", "|b1", [2]]]), b"\1\2"), "'a' must have bytes 0 and 1"),
     (tail(b"9" * 5000), "must be JSON|must be an object"),
     (tail([]), "must be an object"),
     (tail({"coded": []}), "must be an object"),
@@ -266,6 +288,7 @@ def listing(coded=(), raw=()):
     (tail(listing(coded=[["a"]])), '"coded" of the directory must be a list of lists of 2'),
     (tail(listing(raw=[["a", "<f4"]])), '"raw" of the directory must be a list of lists of 3'),
     (tail(listing(coded=[[1, [2]]])), "must be strings"),
+    (tail(listing(coded=[["\ud800", [1]]])), "must be strings, without surrogates"),
     (tail(listing(coded=[["a", [-1]]])), "shape of tensor 'a'"),
     (tail(listing(coded=[["a", [1.0]]])), "shape of tensor 'a'"),
     (tail(listing(coded=[["a", [True]]])), "shape of tensor 'a'"),
@@ -288,6 +311,19 @@ def listing(coded=(), raw=()):
 def test_tails(data, message):
     with pytest.raises(FormatError, match=message):
         parse_tail(data)
+
+
+@pytest.mark.parametrize("directory, message", [
+    (Directory((("a", (1,)), ("a", (1,)))), "different names"),
+    (Directory((("a", (1,)),), {"a": np.zeros(1)}), "different names"),
+    (Directory((("\udcff", (1,)),)), "without surrogates"),
+    (Directory((("a", (1 << 48, 0)),)), "below 2\\*\\*48"),
+    (Directory((), {"a": np.zeros(1, complex)}), "type of raw tensor 'a'"),
+    (Directory((("a" * DIRECTORY_LIMIT, (1,)),)), "at most 16777216 bytes"),
+])
+def test_no_tail_is_written_that_is_not_read(directory, message):
+    with pytest.raises(FormatError, match=message):
+        tail_bytes(directory)
 
 
 def test_tail_round_trip():

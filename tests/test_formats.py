@@ -2,6 +2,7 @@
 
 import builtins
 import io
+import json
 import zipfile
 
 import numpy as np
@@ -142,6 +143,47 @@ def test_two_arrays_of_one_name_are_refused(tmp_path):
         archive.writestr("x.npy", data.getvalue())
         archive.writestr("x.npy", data.getvalue())
     assert_refused(tmp_path / "a.npz", "two arrays of one name")
+
+
+@pytest.mark.parametrize("shape, match", [
+    ((1 << 40,), r"array x of shape \[1099511627776\] does not fit in its"),
+    ((1 << 62, 0, 3), "x must have a shape that an array can have"),
+    ((8,), "not a sound .npz file: .* expected 8 bytes got 7"),
+])
+def test_an_array_larger_than_its_member_is_refused_before_there_is_room_for_it(tmp_path, shape, match):
+    header = str({"descr": "|i1", "fortran_order": False, "shape": shape}).encode()
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("x.npy", b"\x93NUMPY\1\0" + len(header).to_bytes(2, "little") + header + bytes(7))
+    assert_refused(tmp_path / "a.npz", match)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_members_are_compressed_as_numpy_does_it(tmp_path, method):
+    """Others can hold a million times their size."""
+    write_npz(tmp_path / "a.npz", ARRAYS)
+    with zipfile.ZipFile(tmp_path / "a.npz") as plain, zipfile.ZipFile(tmp_path / "b.npz", "w", method) as other:
+        for name in plain.namelist():
+            other.writestr(name, plain.read(name))
+    assert_refused(tmp_path / "b.npz", "conv.weight.npy is compressed in another way than NumPy does it")
+
+
+def test_want_of_memory_is_no_damage(tmp_path, monkeypatch):
+    write_npz(tmp_path / "a.npz", ARRAYS)
+
+    def full(*_, **__):
+        raise MemoryError
+    monkeypatch.setattr(np.lib.format, "read_array", full)
+    with pytest.raises(MemoryError):
+        read_tensors(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("shape", [[1] * 65, [0, 1 << 63], [0] * 70])
+def test_shapes_that_no_array_can_have(tmp_path, save_safetensors, shape):
+    """The package takes them; NumPy does not."""
+    size = int(0 not in shape)
+    header = json.dumps({"w": {"dtype": "U8", "shape": shape, "data_offsets": [0, size]}}).encode()
+    (tmp_path / "a.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(size))
+    assert_refused(tmp_path / "a.safetensors", "w must have a shape that an array can have")
 
 
 @pytest.mark.parametrize(("pairs", "match"), [

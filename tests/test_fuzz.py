@@ -1,0 +1,84 @@
+"""A short run of the fuzzer, and that it sees what it is there to see. Long runs are by `python -m tests.fuzz`."""
+
+import subprocess
+import sys
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+
+from tests.fuzz.mutate import MUTATORS, bytes_changed
+from tests.fuzz.seeds import CORPUS, keep, kept, made
+from tests.fuzz.targets import TARGETS, Difference, check_npz, check_safetensors
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def safetensors():
+    return pytest.importorskip("safetensors", reason="needs the extra 'safetensors'")
+
+
+@pytest.mark.parametrize("name", ["npz", "safetensors"])
+def test_structured_mutation(name, tmp_path, safetensors):
+    """Without coverage and without Atheris: members, headers, shapes and types changed; read right or refused."""
+    random, accepted, files = Random(1), 0, made(name)
+    for _ in range(1500):
+        data = MUTATORS[name](random.choice(files), random)
+        accepted += TARGETS[name](bytes_changed(data, random) if not random.randrange(8) else data, tmp_path)
+    assert 0 < accepted < 1500
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_corpus(name, tmp_path, safetensors):
+    """What earlier runs found worth keeping; it is small."""
+    assert (CORPUS / f"{name}.zip").stat().st_size < 100_000
+    outcomes = {TARGETS[name](data, tmp_path) for data in kept(name)}
+    assert outcomes == {True, False}
+
+
+def test_keep(tmp_path, monkeypatch):
+    monkeypatch.setattr("tests.fuzz.seeds.CORPUS", tmp_path)
+    (tmp_path / "work").mkdir()
+    for name, data in (("b", b"2"), ("a", b"1"), ("c", b"2")):
+        (tmp_path / "work" / name).write_bytes(data)
+    assert keep("npz", tmp_path / "work") == 2
+    assert kept("npz") == [b"1", b"2"]
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_mutation_is_seeded(name, safetensors):
+    def changed():
+        random = Random(3)
+        return [MUTATORS[name](data, random) for data in made(name) * 5]
+    assert changed() == changed() and len(set(changed())) > len(made(name))
+
+
+def test_coverage_guided(tmp_path):
+    """The command, with few executions; what it did is recorded."""
+    pytest.importorskip("atheris", reason="needs the extra 'fuzz'")
+    done = subprocess.run([sys.executable, "-m", "tests.fuzz", "--executions", "1500", "--work", tmp_path / "work"],
+                          cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout == "tsy: 500 executions, npz: 500 executions, safetensors: 500 executions, nothing found\n"
+    rows = [row.split(",")[:3] for row in (tmp_path / "work" / "executions.csv").read_text().splitlines()]
+    assert rows == [["tsy", "1", "500"], ["npz", "2", "500"], ["safetensors", "3", "500"]]
+
+
+def test_memory_is_limited():
+    """In a process of 64 MiB more than at rest there is no room for 128."""
+    code = "from tests.fuzz.limits import limit_memory\nlimit_memory(1 << 26)\nbytes(1 << {})"
+    for size, ends_well in ((25, True), (27, False)):
+        done = subprocess.run([sys.executable, "-c", code.format(size)], cwd=ROOT, capture_output=True, text=True)
+        assert (done.returncode == 0) == ends_well and ("MemoryError" in done.stderr) != ends_well
+
+
+@pytest.mark.parametrize("check, name", [(check_npz, "npz"), (check_safetensors, "safetensors")])
+def test_what_is_compared(check, name, tmp_path, monkeypatch, safetensors):
+    data = made(name)[0]
+    assert check(data, tmp_path)
+    monkeypatch.setattr("tests.fuzz.targets.read_tensors", lambda path, widen: {"a": np.zeros((2, 3), np.int8),
+                                                                               "a.scale": np.float32(0.5)})
+    with pytest.raises(Difference, match="other values in 'a'"):
+        check(data, tmp_path)
