@@ -22,12 +22,21 @@ class Selection:
         The decoder keeps the header that it has read last: words alone are sent.
     load : bool
         The header alone is sent, and no segment decoded. Counts for nothing with ``keep``.
+
+    Raises
+    ------
+    ConfigError
+        If a number is negative.
     """
 
     first: int = 0
     count: int = 0
     keep: bool = False
     load: bool = False
+
+    def __post_init__(self):
+        if self.first < 0 or self.count < 0:
+            raise ConfigError(f"first and count must be 0 or more, not {self.first} and {self.count}")
 
 
 EVERYTHING = Selection()

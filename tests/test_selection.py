@@ -59,6 +59,11 @@ def test_what_cannot_be_chosen(stream, first, count, message):
         selected_bytes(stream, Selection(first, count))
 
 
+def test_negative_numbers():
+    with pytest.raises(ConfigError, match="first and count must be 0 or more, not 3 and -1"):
+        Selection(3, -1)
+
+
 def test_a_decoder_that_cannot_be_told(stream):
     with pytest.raises(ConfigError, match="a decoder without select decodes all segments"):
         simulate(stream, selection=Selection(2))
