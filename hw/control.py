@@ -12,7 +12,7 @@ from .layouts import transfer_layout
 __all__ = ["Control"]
 
 PHASES = ("header", "begin", "preload", "ready", "start", "run", "drain", "drop", "fresh", "failed")
-SELECT_MEMBERS = {"keep": In(1), "load": In(1), "selecting": Out(1), "selected": In(1)}
+SELECT_MEMBERS = {"keep": In(1), "load": In(1), "loaded": Out(1), "selecting": Out(1), "selected": In(1)}
 
 
 class Control(wiring.Component):
@@ -33,6 +33,8 @@ class Control(wiring.Component):
         How the header went.
     keep, load : In(1)
         With ``config.select``: there is no header, the words come at once; or there is nothing but the header.
+    loaded : Out(1)
+        With ``config.select``: the header has been read and is right, in one cycle.
     selecting, selected : Out(1), In(1)
         With ``config.select``: the choice of segments is being checked; this is the last cycle of it.
     preloading : In(1)
@@ -189,7 +191,10 @@ class Control(wiring.Component):
         Returns whether the header is over, whether the first span begins, and whether the header was all there is.
         """
         over = self.header_done | (self.keep & self._full)
-        alone = phase.header & self.header_done & self.load
-        m.d.comb += self.selecting.eq(phase.select)
+        alone = self.loaded & self.load
+        m.d.comb += [
+            self.loaded.eq(phase.header & self.header_done & (self.header_error == ErrorCode.NONE)),
+            self.selecting.eq(phase.select),
+        ]
         m.d.sync += phase.select.eq((phase.header & over & ~alone) | (phase.select & ~self.selected))
         return over, phase.select & self.selected, alone

@@ -195,7 +195,7 @@ class Decoder(wiring.Component):
         connect(m, flipped(self.select), selection.select)
         m.d.comb += [
             selection.header_begun.eq(control.header_words.valid & control.header_words.ready),
-            selection.header_done.eq(header.done),
+            selection.header_done.eq(control.loaded),
             selection.segments.eq(header.segments),
             selection.selecting.eq(control.selecting),
             selection.restart.eq(records.record.restart),

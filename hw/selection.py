@@ -31,7 +31,7 @@ class Selection(wiring.Component):
     select : In(`select_port`)
         What is asked for.
     header_begun, header_done, segments : In(1), In(1), In
-        A word of a header is being read; the header is right, and has so many segments.
+        A word of a header is being read; the header is right, in one cycle, and has so many segments.
     selecting, selected : In(1), Out(1)
         The check is under way; this is its last cycle.
     restart : In(1)
