@@ -6,7 +6,7 @@ from enum import Enum
 from .errors import ConfigError
 
 __all__ = ["Config", "OutputMode", "TableMemory", "TableStyle", "MAX_LANES", "MAX_VECTOR", "MAX_TABLE_LOG", "MAX_RUN",
-           "MAX_RAW_BITS", "MAX_BINS", "LOOKOUT_RINGS", "REQUEST_QUEUE", "TOKEN_QUEUE", "WORD_BITS"]
+           "MAX_RAW_BITS", "MAX_BINS", "LOOKOUT_RINGS", "REQUEST_QUEUE", "SELECT_CYCLES", "TOKEN_QUEUE", "WORD_BITS"]
 
 MAX_LANES = 64
 MAX_VECTOR = 8
@@ -19,6 +19,7 @@ LEAST_BLOCK_RING = 3
 QUEUES = (2, 4, 8, 16)
 WORD_BITS = (8, 16, 32, 64, 128)
 REQUEST_QUEUE = 16  #: requests for words that wait in the decoder's word distribution, besides the one being served
+SELECT_CYCLES = 16  #: in which it is checked, ahead of the first span, that the segments chosen are whole spans
 LOOKOUT_RINGS = 2  #: rings for which it is looked together whether their parts are there
 TOKEN_QUEUE = 16  #: sparse: records that wait at the output of each ring
 
@@ -88,6 +89,8 @@ class Config:
     count_bits : int
         Bits of the numbers of weights in a segment and of words in a span that a decoder has room for, 8 to 32. No part
         of the stream.
+    select : bool
+        Whether a decoder can be told which segments to decode, and to keep the header. No part of the stream.
 
     Raises
     ------
@@ -111,6 +114,7 @@ class Config:
     output: OutputMode = OutputMode.DENSE
     queue: int | None = None
     count_bits: int = 32
+    select: bool = False
 
     def __post_init__(self):
         _whole("lanes", self.lanes, 1, MAX_LANES)
@@ -129,6 +133,8 @@ class Config:
             value = getattr(self, name.replace(" ", "_"))
             if not isinstance(value, kind):
                 raise ConfigError(f"{name} must be a {kind.__name__}, not {value!r}")
+        if not isinstance(self.select, bool):
+            raise ConfigError(f"select must be True or False, not {self.select!r}")
         self._check_ring()
         if self.token_bits > self.word_bits:
             raise ConfigError(f"word bits must be at least table log + raw bits = {self.token_bits}, "

@@ -9,13 +9,14 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from itertools import accumulate
 
-from .config import LOOKOUT_RINGS, REQUEST_QUEUE, Config, OutputMode
-from .header import header_bytes
+from .config import LOOKOUT_RINGS, REQUEST_QUEUE, SELECT_CYCLES, Config, OutputMode
+from .errors import ConfigError
 from .header_time import header_program
 from .lane_cycles import Lane, LaneAlone
 from .outputs import BeatOutput, TokenOutput
 from .patterns import ALWAYS
 from .scalar import trace
+from .selection import EVERYTHING, Selection, chosen_spans, selected_bytes
 from .stream import Stream, lane_counts
 
 __all__ = ["CAUSES", "Timing", "simulate"]
@@ -58,7 +59,8 @@ class Timing:
     end: int = 0
 
 
-def simulate(stream: Stream, config: Config | None = None, source=ALWAYS, sink=ALWAYS, start: int = 0) -> Timing:
+def simulate(stream: Stream, config: Config | None = None, source=ALWAYS, sink=ALWAYS, start: int = 0,
+             selection: Selection = EVERYTHING) -> Timing:
     """The timing of one stream through the decoder.
 
     Parameters
@@ -72,6 +74,8 @@ def simulate(stream: Stream, config: Config | None = None, source=ALWAYS, sink=A
         takes a transfer of weights in a cycle (sparse: one of each ring). See `golden.patterns.Pattern`.
     start : int
         The first cycle in which the decoder waits for the stream.
+    selection : Selection
+        What is decoded, if the decoder is one that can be told so (`Config.select`).
 
     Returns
     -------
@@ -79,19 +83,30 @@ def simulate(stream: Stream, config: Config | None = None, source=ALWAYS, sink=A
 
     Raises
     ------
+    ConfigError
+        If the selection is not one of the stream, or the decoder has none.
     FormatError
         If the stream cannot be decoded.
     """
     config = config or stream.config
+    if selection != EVERYTHING and not config.select:
+        raise ConfigError("a decoder without select decodes all segments")
+    chosen = chosen_spans(stream, selection)
     timing = Timing(end=start)
-    size = len(header_bytes(stream)) + sum(words.nbytes for words in stream.words)
-    transfers = size // (stream.config.word_bits // 8)
+    transfers = len(selected_bytes(stream, selection)) // (stream.config.word_bits // 8)
     feed = _Source(source, start, transfers, timing.inputs)
-    _read_header(header_program(stream, config.table_style), stream.config.word_bits // 4, feed, timing)
+    if selection.keep:
+        _await_words(feed, timing)
+    else:
+        _read_header(header_program(stream, config.table_style), stream.config.word_bits // 4, feed, timing)
+    if config.select and chosen:
+        timing.causes["preload"] += SELECT_CYCLES
+        timing.end += SELECT_CYCLES
     timing.end = max(timing.end, config.ring * config.parts_ahead)  # the sweep after a reset
     output = (BeatOutput if config.output is OutputMode.DENSE else TokenOutput)(config, sink, timing)
-    for (first, last), words, lanes in zip(stream.spans, stream.words, trace(stream)):
-        _Span(config, stream.segments[first:last], len(words), lanes, output).run(feed, timing)
+    for span, lanes in zip(chosen, trace(stream, chosen)):
+        segments = stream.segments[slice(*stream.spans[span])]
+        _Span(config, segments, len(stream.words[span]), lanes, output).run(feed, timing)
     _drain(output, timing)
     return timing
 
@@ -156,6 +171,15 @@ def _read_header(program, nibbles_per_word, feed, timing):
         cycle += others
     timing.causes["header"] += cycle - timing.end
     timing.end = cycle
+
+
+def _await_words(feed, timing):
+    """There is no header: the first transfer has come."""
+    cycle = timing.end
+    while not feed.valid(cycle):
+        cycle += 1
+    timing.causes["preload"] += cycle + 1 - timing.end
+    timing.end = cycle + 1
 
 
 def _parts(config, segments, index):

@@ -1,11 +1,13 @@
 """The command that says what a ``.tsy`` file holds and costs. It decodes the whole file, so it checks it as well."""
 
 import json
+from dataclasses import asdict
 
 from .cli import OneLineParser, naming, read_bytes, run
 from .codec import MAX_WEIGHTS, decode_measured
 from .container import unpack
 from .figures import report
+from .selection import spans_in_file
 
 __all__ = ["main"]
 
@@ -40,6 +42,13 @@ def _print(file, figures):
           f"{total['ratio_to_float32']:.2f} times smaller than float32")
 
 
+def _print_spans(spans):
+    print("span  segment  segments    weights     offset      bytes")
+    for number, span in enumerate(spans):
+        print(f"{number:4}  {span['segment']:7}  {span['segments']:8}  {span['weights']:9}  {span['offset']:9}  "
+              f"{span['size']:9}")
+
+
 def main():
     """The command."""
     parser = OneLineParser(prog="golden.inspect", description="Say what an encoded network holds, layer by layer, and "
@@ -48,15 +57,21 @@ def main():
     parser.add_argument("file", help="encoded network, .tsy")
     parser.add_argument("--max-weights", type=int, default=MAX_WEIGHTS, metavar="COUNT",
                         help=f"refuse a file that holds more (default: {MAX_WEIGHTS})")
+    parser.add_argument("--spans", action="store_true", help="list the spans, too: what a decoder can be asked for, "
+                        "and where its words are in the file")
     parser.add_argument("--json", action="store_true", help="report as JSON")
     arguments = parser.parse_args()
     with naming(arguments.file):
         stream, directory = unpack(read_bytes(arguments.file))
         figures = report(stream, directory, decode_measured(stream, arguments.max_weights))
+    if arguments.spans:
+        figures["spans"] = [asdict(span) for span in spans_in_file(stream)]
     if arguments.json:
         print(json.dumps(figures, indent=2))
     else:
         _print(arguments.file, figures)
+        if arguments.spans:
+            _print_spans(figures["spans"])
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from .errors import ConfigError
 __all__ = ["add_plan_options", "plan_options"]
 
 NAMES = ("lanes", "vector", "word_bits", "preload", "table_log", "max_run", "raw_bits", "search_rounds",
-         "restart_every", "own_tables")
+         "restart_every", "own_tables", "own_spans")
 
 
 def _auto(text):
@@ -29,6 +29,8 @@ def add_plan_options(parser) -> None:
         help="search better tables, in so many rounds; 200 are plenty (default: 0)")
     add("--own-tables", action="store_true", default=None,
         help="give each layer a table of its own: smaller words, a larger header")
+    add("--own-spans", action="store_true", default=None,
+        help="restart the lanes at each layer, so that a decoder can be asked for it alone")
     add("--restart-every", type=int, metavar="K",
         help="restart the lanes after about K weights; 0 for never (default: 131072)")
 

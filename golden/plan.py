@@ -51,7 +51,7 @@ class Plan:
 
 def plan(tensors, *, lanes=8, vector=1, word_bits=32, preload=None, spare=0, table_log=None, max_run=None,
          raw_bits=None, search_rounds=0, restart_every=1 << 17, table_log_limit=10, own_tables=False,
-         progress=False) -> Plan:
+         own_spans=False, progress=False) -> Plan:
     """Choose configuration, tables and segments for a network.
 
     Parameters
@@ -79,6 +79,8 @@ def plan(tensors, *, lanes=8, vector=1, word_bits=32, preload=None, spare=0, tab
         The largest R to choose.
     own_tables : bool
         Whether each layer gets a table of its own: the words get smaller, the stream as a whole larger.
+    own_spans : bool
+        Whether each layer begins a span, so that it can be decoded by itself.
     progress : bool
         Whether to show a progress bar on a terminal.
 
@@ -103,7 +105,7 @@ def plan(tensors, *, lanes=8, vector=1, word_bits=32, preload=None, spare=0, tab
     singles = [_measure(number, name, weights, base, chunk, max_run, raw_bits)
                for number, (name, weights) in enumerate(bar)]
     sizes = [len(weights) for weights in layers.values()]
-    spans = len(spans_of(cut(sizes, [0] * len(sizes), chunk)))
+    spans = len(spans_of(cut(sizes, [0] * len(sizes), chunk, own_spans)))
     rules = [Rules(log, most_bits - log, vector, first_fit=(max_run or 1) > 1) for log in logs]
     shared = _share_near(singles, rules, own_tables)
     if not shared:
@@ -122,7 +124,8 @@ def plan(tensors, *, lanes=8, vector=1, word_bits=32, preload=None, spare=0, tab
                      bins=2 * max(a.half for a in alphabets) + 1)
     if preload is None:
         config = replace(config, preload=config.least_preload + spare)
-    return Plan(config, best.tables, cut(sizes, [table_of[i] for i in range(len(sizes))], chunk), best.bits)
+    segments = cut(sizes, [table_of[i] for i in range(len(sizes))], chunk, own_spans)
+    return Plan(config, best.tables, segments, best.bits)
 
 
 class _Choice(NamedTuple):
@@ -217,7 +220,7 @@ def _fit(groups, rules, rounds, span_bits, bar):
     return _Choice(bits + CYCLE_BITS * cycles, bits, groups, tuple(tables))
 
 
-def cut(sizes, tables, chunk: int) -> tuple[Segment, ...]:
+def cut(sizes, tables, chunk: int, own_spans: bool = False) -> tuple[Segment, ...]:
     """Cut layers into segments of at most ``chunk`` weights, and end each span as soon as it holds that many.
 
     Parameters
@@ -226,6 +229,8 @@ def cut(sizes, tables, chunk: int) -> tuple[Segment, ...]:
         Weights and number of the table of each layer, in order.
     chunk : int
         Weights, a whole number of beats; 0 for no cuts and one span.
+    own_spans : bool
+        Whether each layer begins a span.
 
     Returns
     -------
@@ -235,7 +240,7 @@ def cut(sizes, tables, chunk: int) -> tuple[Segment, ...]:
     for size, table in zip(sizes, tables):
         for start in range(0, size, chunk or size or 1):
             weights = min(chunk or size, size - start)
-            restart = not segments or 0 < chunk <= held
+            restart = not segments or 0 < chunk <= held or (own_spans and start == 0)
             held = weights if restart else held + weights
             segments.append(Segment(weights, table, restart))
     return tuple(segments)

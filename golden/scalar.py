@@ -178,12 +178,14 @@ def decode(stream) -> list[np.ndarray]:
     return weights
 
 
-def trace(stream) -> list[list[list[TraceToken]]]:
+def trace(stream, spans=None) -> list[list[list[TraceToken]]]:
     """The tokens of a stream with what they cost, for the cycle model.
 
     Parameters
     ----------
     stream : Stream
+    spans : iterable of int or None
+        Numbers of the spans that are wanted, in order; ``None``: all.
 
     Returns
     -------
@@ -195,8 +197,9 @@ def trace(stream) -> list[list[list[TraceToken]]]:
     FormatError
         As `decode`.
     """
-    return [[[TraceToken._make(token[:4]) for token in lane] for lane in _decode_span(stream, first, last, words)]
-            for (first, last), words in zip(stream.spans, stream.words)]
+    spans = range(len(stream.spans)) if spans is None else spans
+    return [[[TraceToken._make(token[:4]) for token in lane]
+             for lane in _decode_span(stream, *stream.spans[span], stream.words[span])] for span in spans]
 
 
 def lane_tokens(stream) -> list[list[list[tuple[int, int]]]]:

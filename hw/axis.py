@@ -8,6 +8,7 @@ from golden.config import Config, OutputMode
 
 from .decoder import Contents, Decoder, check_decoder
 from .errors import ErrorCode
+from .layouts import select_port
 
 __all__ = ["AxisDecoder"]
 
@@ -33,6 +34,11 @@ def _sparse_members(config):
     }
 
 
+def _select_members(config):
+    members = {f"select_{name}": In(member.shape) for name, member in select_port(config).members.items()}
+    return members | {"loaded": Out(1)}
+
+
 class AxisDecoder(wiring.Component):
     """A `Decoder` with AXI4-Stream ports. Adds no latency.
 
@@ -56,6 +62,8 @@ class AxisDecoder(wiring.Component):
         Reset the decoder, not the system: wait for a stream.
     busy, done, error : Out
         As in `Decoder`.
+    select_first, select_count, select_keep, select_load, loaded
+        With ``config.select``: as in `Decoder`.
     """
 
     def __init__(self, config: Config, contents: Contents | None = None, target: str | None = None):
@@ -73,6 +81,7 @@ class AxisDecoder(wiring.Component):
             "busy": Out(1),
             "done": Out(1),
             "error": Out(ErrorCode),
+            **(_select_members(config) if config.select else {}),
         })
 
     def elaborate(self, platform):
@@ -89,6 +98,10 @@ class AxisDecoder(wiring.Component):
             self.done.eq(decoder.done),
             self.error.eq(decoder.error),
         ]
+        if self._config.select:
+            m.d.comb += self.loaded.eq(decoder.loaded)
+            m.d.comb += [getattr(decoder.select, name).eq(getattr(self, f"select_{name}"))
+                         for name in decoder.select.signature.members]
         if self._config.output is OutputMode.DENSE:
             self._dense(m, decoder.beats)
         else:

@@ -69,6 +69,7 @@ def build(config: Config, stream: Stream | None, out, target: str | None = None,
         if stream is None:
             raise ConfigError("a decoder with tables in ROM must be given the stream it is for")
         config, contents = rom_config(stream, config), contents_of(stream)
+    config = replace(config, select=config.select or shell is not None)
     if stream is not None:
         check_room(config, stream)
     component = (AxisDecoder(config, contents, target) if shell is None

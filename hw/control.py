@@ -12,14 +12,15 @@ from .layouts import transfer_layout
 __all__ = ["Control"]
 
 PHASES = ("header", "begin", "preload", "ready", "start", "run", "drain", "drop", "fresh", "failed")
+SELECT_MEMBERS = {"keep": In(1), "load": In(1), "loaded": Out(1), "selecting": Out(1), "selected": In(1)}
 
 
 class Control(wiring.Component):
     """Leads a stream through the decoder.
 
     Time: two cycles to begin a span, two after its preload, and C for the start states; a transfer goes through a
-    register. After a reset the part queues
-    are swept, C D cycles, before the first span begins; a header takes longer as a rule.
+    register. After a reset the part queues are swept, C D cycles, before the first span begins; a header takes longer
+    as a rule. Where segments can be chosen, the phase ``select`` stands between header and first span.
 
     Members
     -------
@@ -30,6 +31,12 @@ class Control(wiring.Component):
         distribution for what has been ordered.
     header_done, header_error : In(1), In(ErrorCode)
         How the header went.
+    keep, load : In(1)
+        With ``config.select``: there is no header, the words come at once; or there is nothing but the header.
+    loaded : Out(1)
+        With ``config.select``: the header has been read and is right, in one cycle.
+    selecting, selected : Out(1), In(1)
+        With ``config.select``: the choice of segments is being checked; this is the last cycle of it.
     preloading : In(1)
         The preload is under way, from the cycle after ``begin`` on.
     span_end, stream_end : In(1)
@@ -58,6 +65,7 @@ class Control(wiring.Component):
             "transfers": In(stream.Signature(transfer_layout(config))),
             "header_words": Out(stream.Signature(config.word_bits)),
             "span_words": Out(stream.Signature(config.word_bits)),
+            **(SELECT_MEMBERS if config.select else {}),
             "header_done": In(1),
             "header_error": In(ErrorCode),
             "preloading": In(1),
@@ -83,14 +91,15 @@ class Control(wiring.Component):
         m = Module()
         bad, problem = self._problem(m)
         ended = Signal()  # the last transfer of the stream has come
+        self._full = Signal(name="full")  # a transfer is in the input's register
         self._count(m)
         phase = self._phases(m, ended, bad)
-        self._input(m, ended, phase.drop | phase.failed)
+        self._input(m, ended, phase)
         with m.If(phase.fresh):
             m.d.sync += ended.eq(0)
         m.d.comb += [self.loading.eq(phase.begin | phase.preload), self.starting.eq(phase.start),
                      self.running.eq(phase.run), self.fresh.eq(phase.fresh), self.stop.eq(bad)]
-        with m.If(phase.header & self.header_words.valid):
+        with m.If(phase.header & self._full):
             m.d.sync += [self.busy.eq(1), self.done.eq(0)]
         with m.If(phase.drain & self.drained):
             m.d.sync += [self.busy.eq(0), self.done.eq(1)]
@@ -111,14 +120,18 @@ class Control(wiring.Component):
                 m.d.sync += problem.eq(ErrorCode.TRUNCATED)
         return bad, problem
 
-    def _input(self, m, ended, drop):
-        """The register that every transfer goes through; ``drop``: transfers are of no use."""
+    def _input(self, m, ended, phase):
+        """The register that every transfer goes through."""
         transfer = Signal.like(self.transfers.payload, reset_less=True)
-        full = Signal()
-        wanted = self.header_words.ready | self.span_words.ready
-        used = wanted | drop
+        full, header_ready = self._full, self.header_words.ready
         for words in self.header_words, self.span_words:
             m.d.comb += [words.payload.eq(transfer.data), words.valid.eq(full)]
+        if self._config.select:
+            reads = phase.header & ~self.keep
+            header_ready = header_ready & reads
+            m.d.comb += self.header_words.valid.eq(full & reads)
+        wanted, dropped = header_ready | self.span_words.ready, phase.drop | phase.failed
+        used = wanted | dropped
         m.d.comb += [self.transfers.ready.eq((~full | used) & ~ended), self._cut.eq(wanted & ended & ~full)]
         m.d.sync += [
             full.eq((full & ~used) | (self.transfers.valid & ~ended)),
@@ -147,18 +160,23 @@ class Control(wiring.Component):
 
     def _phases(self, m, ended, bad):
         """One bit for each phase, of which one is set; what goes wrong ends in ``failed``."""
-        phase = Signal(data.StructLayout(dict.fromkeys(PHASES, 1)), init={"header": 1})
+        names = (*PHASES, "select") if self._config.select else PHASES
+        phase = Signal(data.StructLayout(dict.fromkeys(names, 1)), init={"header": 1})
         span_end = phase.run & self.span_end
+        stream_end = span_end & self.stream_end
+        over, spans = self.header_done, phase.header & self.header_done  # no more of the header; the first span begins
+        if self._config.select:
+            over, spans, alone = self._select(m, phase)
+            stream_end |= alone
         m.d.sync += [
-            phase.header.eq((phase.header & ~self.header_done) | phase.fresh),
-            phase.begin.eq((phase.header & self.header_done) | (span_end & ~self.stream_end)
-                           | (phase.begin & self.sweeping)),
+            phase.header.eq((phase.header & ~over) | phase.fresh),
+            phase.begin.eq(spans | (span_end & ~self.stream_end) | (phase.begin & self.sweeping)),
             self.begin.eq(phase.begin & ~self.sweeping),
             phase.preload.eq((phase.begin & ~self.sweeping) | (phase.preload & (self.begin | self.preloading))),
             phase.ready.eq(phase.preload & ~self.begin & ~self.preloading),
             phase.start.eq(phase.ready | (phase.start & ~self._last_turn)),
             phase.run.eq((phase.start & self._last_turn) | (phase.run & ~self.span_end)),
-            phase.drain.eq((span_end & self.stream_end) | (phase.drain & ~self.drained)),
+            phase.drain.eq(stream_end | (phase.drain & ~self.drained)),
             phase.drop.eq((phase.drain & self.drained) | (phase.drop & ~ended)),
             phase.fresh.eq(phase.drop & ended),
         ]
@@ -166,3 +184,17 @@ class Control(wiring.Component):
         with m.If(bad):
             m.d.sync += [phase.eq(0), phase.failed.eq(1)]
         return phase
+
+    def _select(self, m, phase):
+        """The check of the choice, ahead of the first span.
+
+        Returns whether the header is over, whether the first span begins, and whether the header was all there is.
+        """
+        over = self.header_done | (self.keep & self._full)
+        alone = self.loaded & self.load
+        m.d.comb += [
+            self.loaded.eq(phase.header & self.header_done & (self.header_error == ErrorCode.NONE)),
+            self.selecting.eq(phase.select),
+        ]
+        m.d.sync += phase.select.eq((phase.header & over & ~alone) | (phase.select & ~self.selected))
+        return over, phase.select & self.selected, alone

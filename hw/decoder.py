@@ -17,12 +17,13 @@ from .expander import Expander
 from .header import Header
 from .join import Join
 from .lane import Lane
-from .layouts import beat_layout, sparse_layout, transfer_layout
+from .layouts import beat_layout, select_port, sparse_layout, transfer_layout
 from .lookout import Lookout
 from .part_queue import PartQueue
 from .record_memory import RecordMemory, check_record_memory
 from .records import Records
 from .ring import Ring
+from .selection import Selection
 from .sequencer import SegmentSequencer
 from .sparse_output import SparseOutput
 from .symbol_table import SymbolTable
@@ -99,6 +100,10 @@ class Decoder(wiring.Component):
         A stream is being decoded; the last transfer of a stream has been taken, and none of the next one.
     error : Out(ErrorCode)
         Why decoding stopped. The input is then ignored up to its last transfer. Only a reset ends this.
+    select : In(`select_port`)
+        With ``config.select``: which segments to decode, and what is sent for it.
+    loaded : Out(1)
+        With ``config.select``: there is a header to keep. No reset changes this.
 
     Raises
     ------
@@ -117,6 +122,7 @@ class Decoder(wiring.Component):
             "busy": Out(1),
             "done": Out(1),
             "error": Out(ErrorCode),
+            **({"select": In(select_port(config)), "loaded": Out(1)} if config.select else {}),
         })
 
     @staticmethod
@@ -146,9 +152,10 @@ class Decoder(wiring.Component):
         connect(m, control.span_words, distribution.source)
         connect(m, join.requests, distribution.requests)
         drained = self._output(m, join)
+        header_error = self._segments(m, control, header, sequencer, records)
         m.d.comb += [
             control.header_done.eq(header.done),
-            control.header_error.eq(header.error),
+            control.header_error.eq(header_error),
             control.preloading.eq(distribution.preloading),
             control.span_end.eq(join.span_end),
             control.stream_end.eq(sequencer.last_of_stream),
@@ -157,8 +164,6 @@ class Decoder(wiring.Component):
             records.address.eq(sequencer.address),
             sequencer.load.eq(control.begin | (join.segment_end & ~join.span_end)),
             sequencer.record.eq(records.record),
-            sequencer.segments.eq(header.segments),
-            sequencer.restart.eq(control.fresh),
             sequencer.turn.eq(control.turn),
             sequencer.retired.eq(join.wanted.number),
             distribution.begin.eq(control.begin),
@@ -180,6 +185,29 @@ class Decoder(wiring.Component):
         ]
         m.d.sync += [join.resting.eq(self._resting.all()), join.at_zero.eq(self._at_zero.all())]
         return m
+
+    def _segments(self, m, control, header, sequencer, records):
+        """Which segments are decoded: all, or those chosen. Returns the error of header and choice."""
+        if not self._config.select:
+            m.d.comb += [sequencer.segments.eq(header.segments), sequencer.restart.eq(control.fresh)]
+            return header.error
+        m.submodules.selection = selection = Selection(self._config, len(self._contents.records) or None)
+        connect(m, flipped(self.select), selection.select)
+        m.d.comb += [
+            selection.header_begun.eq(control.header_words.valid & control.header_words.ready),
+            selection.header_done.eq(control.loaded),
+            selection.segments.eq(header.segments),
+            selection.selecting.eq(control.selecting),
+            selection.restart.eq(records.record.restart),
+            control.keep.eq(self.select.keep),
+            control.load.eq(self.select.load),
+            control.selected.eq(selection.selected),
+            sequencer.segments.eq(selection.end),
+            sequencer.restart.eq(selection.move),
+            sequencer.start.eq(selection.address),
+            self.loaded.eq(selection.loaded),
+        ]
+        return header.error.as_value() | selection.error.as_value()
 
     def _output(self, m, join):
         """The transfers of weights, if the output is dense; returns whether all that was handed out has been taken."""

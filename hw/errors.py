@@ -26,3 +26,5 @@ class ErrorCode(enum.Enum, shape=8):
     WORDS_CRC = 15  #: the CRC-32 of a span's words does not fit
     END_STATE = 16  #: a lane did not end in state 0
     WORDS_LEFT = 17  #: a span ended before all its words were used
+    SELECTION = 18  #: the segments chosen are not whole spans of the stream
+    NOT_LOADED = 19  #: words without a header, and no header has been loaded

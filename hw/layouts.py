@@ -1,15 +1,16 @@
 """The records that travel between the blocks, each defined once."""
 
 from amaranth.hdl import signed
-from amaranth.lib import data, stream
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.config import Config, OutputMode
 
 __all__ = ["ahead_layout", "announcement_layout", "beat_layout", "entry_layout", "held_layout", "lane_layout",
            "lane_ports", "lookup_layout", "nibble_stream", "order_layout", "part_layout", "part_numbers",
-           "place_layout", "record_layout", "record_write_layout", "request_layout", "segment_numbers",
-           "sparse_layout", "table_numbers", "table_write_layout", "token_layout", "transfer_layout", "word_layout"]
+           "place_layout", "record_layout", "record_write_layout", "request_layout", "segment_choices",
+           "segment_numbers", "select_port", "sparse_layout", "table_numbers", "table_write_layout", "token_layout",
+           "transfer_layout", "word_layout"]
 
 
 def table_numbers(config: Config) -> range:
@@ -20,6 +21,19 @@ def table_numbers(config: Config) -> range:
 def segment_numbers(config: Config) -> range:
     """The numbers of segments; two at least, as of tables."""
     return range(max(config.max_segments, 2))
+
+
+def segment_choices(config: Config) -> range:
+    """What may be asked for as a number of a segment, or of segments: all that there can be, and as many that cannot
+    be."""
+    return range(2 << config.max_segments.bit_length())
+
+
+def select_port(config: Config):
+    """What of a stream is to be decoded, and what is sent; see `golden.selection.Selection`. To be held from the
+    stream's first transfer on, until ``busy`` has fallen."""
+    numbers = segment_choices(config)
+    return wiring.Signature({"first": Out(numbers), "count": Out(numbers), "keep": Out(1), "load": Out(1)})
 
 
 def transfer_layout(config: Config):

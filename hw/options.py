@@ -26,6 +26,8 @@ def add_decoder_options(parser) -> None:
         f"{', '.join(map(str, QUEUES))} (default: 16 / C, at least 4)")
     add("--output-mode", choices=[mode.value for mode in OutputMode], default=OutputMode.DENSE.value,
         help="all weights in order, or tokens as they come (default: %(default)s)")
+    add("--select", action="store_true", help="ports that choose segments and keep a loaded header (always with a "
+        "shell, in registers)")
 
 
 def default_ring(lanes: int, memory: TableMemory) -> int:
@@ -62,6 +64,7 @@ def decoder_options(args, lanes: int) -> dict:
         "ring": default_ring(lanes, memory) if args.ring is None else args.ring,
         "queue": args.queue,
         "output": OutputMode(args.output_mode),
+        "select": args.select,
     }
     Config(lanes=lanes, **options)
     return options

@@ -12,6 +12,7 @@ class Access:
 
     READ = "read"
     WRITE = "write"  #: reads as 0
+    BOTH = "read, write"
     CLEAR = "read, 1 clears"  #: a bit that is written as 1 becomes 0
 
 
@@ -49,9 +50,12 @@ REGISTERS = (
         Field("RAM", 0, 1, "tables are loaded from each stream's header (style RAM)"),
         Field("SPARSE", 1, 1, "the output is sparse"),
     )),
-    Register("CONTROL", 0x24, Access.WRITE, "commands; of both, CLEAR is obeyed", (
-        Field("START", 0, 1, "take one stream from the input; wants STATUS.IDLE"),
-        Field("CLEAR", 1, 1, "reset the decoder at any time; what it was doing is lost"),
+    Register("CONTROL", 0x24, Access.WRITE, "commands; CLEAR comes before START, KEEP before LOAD", (
+        Field("START", 0, 1, "take one stream from the input, and decode the segments that FIRST and COUNT name; wants "
+              "STATUS.IDLE"),
+        Field("CLEAR", 1, 1, "reset the decoder at any time; what it was doing is lost, but not a loaded header"),
+        Field("KEEP", 2, 1, "with START: no header comes, the one that is loaded holds; wants STATUS.LOADED"),
+        Field("LOAD", 3, 1, "with START: the header alone comes, no segment is decoded"),
     )),
     Register("STATUS", 0x28, Access.READ, "where the decoder stands", (
         Field("IDLE", 0, 1, "START is allowed: nothing is going on, the last stream has been taken in up to its last "
@@ -59,16 +63,23 @@ REGISTERS = (
         Field("BUSY", 1, 1, "a stream was started and is neither done nor failed"),
         Field("DONE", 2, 1, "the stream that was started last came out right"),
         Field("FAILED", 3, 1, "it did not; ERROR says why"),
+        Field("LOADED", 4, 1, "START may have KEEP: the header that was read last was right (style RAM); always (style "
+              "ROM)"),
     )),
     Register("ERROR", 0x2C, Access.READ, "the error code of the decoder, 0 for none"),
     Register("FAULTS", 0x30, Access.CLEAR, "what the bus did wrong; a fault is also an error on the bus", (
         Field("ADDRESS", 0, 1, "there is no such register, or it cannot be written"),
         Field("START", 1, 1, "START without STATUS.IDLE; nothing was started"),
+        Field("KEEP", 2, 1, "START and KEEP without STATUS.LOADED; nothing was started"),
     )),
     Register("CYCLES", 0x34, Access.READ, "cycles from the start to the end, or till now; modulo 2^32"),
     Register("WEIGHTS", 0x38, Access.READ, "weights handed out since the start (sparse: tokens); modulo 2^32"),
     Register("STARVED", 0x3C, Access.READ, "of CYCLES, those in which the input had nothing to take; modulo 2^32"),
     Register("BLOCKED", 0x40, Access.READ, "of CYCLES, those in which an output transfer was refused; modulo 2^32"),
+    Register("FIRST", 0x44, Access.BOTH, "number of the first segment that the next START is to decode; the lanes must "
+             "restart there"),
+    Register("COUNT", 0x48, Access.BOTH, "how many segments the next START is to decode, up to the end of a span; 0: "
+             "all from FIRST on"),
 )
 
 

@@ -19,7 +19,8 @@ def markdown() -> str:
     lines += ["", "| register | bit | field | meaning |", "|---|---|---|---|"]
     lines += [f"| `{register.name}` | {field.low} | `{field.name}` | {field.meaning} |"
               for register in REGISTERS for field in register.fields]
-    lines += ["", "`ERROR` holds the codes of [architecture.md](architecture.md#how-to-use-it)."]
+    lines += ["", "`ERROR` holds the codes of [architecture.md](architecture.md#how-to-use-it). What a start wants",
+              "from the input is told in [shells.md](shells.md)."]
     return "\n".join(lines) + "\n"
 
 

@@ -29,7 +29,9 @@ class SegmentSequencer(wiring.Component):
     Members
     -------
     restart : In(1)
-        Go back to the first record.
+        Go back to the first record, or to ``start``.
+    start : In
+        If segments can be chosen: the number of a record.
     load : In(1)
         Start on the segment whose record is at ``address``.
     address : Out
@@ -37,7 +39,7 @@ class SegmentSequencer(wiring.Component):
     record : In(`record_layout`)
         That record, a cycle later; ``weights`` is less 1.
     segments : In
-        Number of segments of the stream.
+        Number of segments of the stream, or of the one past the last chosen.
     turn : In(range(C))
         Whose turn begins.
     retired : In
@@ -55,6 +57,7 @@ class SegmentSequencer(wiring.Component):
         self._config = config
         super().__init__({
             "restart": In(1),
+            **({"start": In(range(config.max_segments + 1))} if config.select else {}),
             "load": In(1),
             "address": Out(range(config.max_segments + 1)),
             "record": In(record_layout(config)),
@@ -109,7 +112,7 @@ class SegmentSequencer(wiring.Component):
                 self.address.eq(self.address + 1),
             ]
         with m.If(self.restart):
-            m.d.sync += self.address.eq(0)
+            m.d.sync += self.address.eq(self.start if config.select else 0)
         m.d.sync += [
             self.last_of_stream.eq(self.address == self.segments),
             self.last_of_span.eq((self.address == self.segments) | self.record.restart),

@@ -1,5 +1,7 @@
 """The decoder with a register file: AXI4-Stream for data, AXI4-Lite or Wishbone for the registers."""
 
+from dataclasses import replace
+
 from amaranth.hdl import Cat, Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out, connect
@@ -20,7 +22,8 @@ SHELLS = {"axi-lite": (AxiLite, "s_axil_", AXI_LITE_PORTS), "wishbone": (Wishbon
 class ShellDecoder(wiring.Component):
     """An `AxisDecoder` that decodes one stream for each start, and a `RegisterFile` beside it. Adds no latency to data.
 
-    The input is shut until a start, and after the last transfer of a stream until the next one.
+    The decoder is one with ``select``. The input is shut until a start, and after the last transfer of a stream until
+    the next one.
 
     Members
     -------
@@ -31,7 +34,7 @@ class ShellDecoder(wiring.Component):
     """
 
     def __init__(self, config: Config, shell: str, contents: Contents | None = None, target: str | None = None):
-        self._config = config
+        self._config = config = replace(config, select=True)
         self._adapter, self._prefix, self._bus_ports = SHELLS[shell]
         self._decoder = AxisDecoder(config, contents, target)
         self._data = {name: member for name, member in self._decoder.signature.members.items() if "_axis_" in name}
@@ -63,6 +66,9 @@ class ShellDecoder(wiring.Component):
             registers.handed_out.eq(sum(kept[bit] for bit in range(len(kept)))),
             registers.done.eq(decoder.done),
             registers.error.eq(decoder.error),
+            registers.loaded.eq(decoder.loaded),
+            *(getattr(decoder, f"select_{name}").eq(getattr(registers.select, name))
+              for name in registers.select.signature.members),
         ]
         return m
 

@@ -16,6 +16,7 @@ from golden.patterns import Pattern
 __all__ = ["play"]
 
 HALF_PERIOD_NS = 5
+SELECT_PORTS = ("select_first", "select_count", "select_keep", "select_load")
 
 
 class Bench:
@@ -40,6 +41,9 @@ class Bench:
         self.sparse = hasattr(dut, "m_axis_tdest")
         for name in ("clk", "rst", "clear", "s_axis_tdata", "s_axis_tvalid", "s_axis_tlast", "m_axis_tready"):
             getattr(dut, name).value = 0
+        for name in SELECT_PORTS:  # which few decoders have
+            if hasattr(dut, name):
+                getattr(dut, name).value = 0
 
     async def fresh(self, name, edges):
         """Hold ``rst`` or ``clear`` for some clock edges. The first edge after them is number 0 of a new episode."""

@@ -19,8 +19,8 @@ from golden.patterns import Pattern
 __all__ = ["play"]
 
 WISHBONE = {"cyc": "cyc", "stb": "stb", "we": "we", "adr": "adr", "datwr": "dat_w", "datrd": "dat_r", "sel": "sel",
-            "ack": "ack", "err": "err"}
-POLLS = 4000
+            "ack": "ack", "err": "err"}  # what both kinds of masters know
+POLLS, BETWEEN_POLLS = 1000, 8
 
 
 class AxiLiteRegisters:
@@ -39,11 +39,17 @@ class AxiLiteRegisters:
         return [int(answer.resp) != 0, 0]
 
 
+class ClassicMaster(WishboneMaster):
+    """Does not know STALL."""
+
+    _optional_signals = []
+
+
 class WishboneRegisters:
     """The same over Wishbone."""
 
-    def __init__(self, dut):
-        self.master = WishboneMaster(dut, "wb", dut.clk, timeout=20, width=32, signals_dict=WISHBONE)
+    def __init__(self, dut, master):
+        self.master = master(dut, "wb", dut.clk, timeout=20, width=32, signals_dict=WISHBONE)
 
     async def read(self, offset):
         answer, = await self.master.send_cycle([WBOp(offset)])
@@ -59,7 +65,13 @@ class Bench:
 
     def __init__(self, dut):
         self.dut = dut
-        self.registers = (AxiLiteRegisters if hasattr(dut, "s_axil_awaddr") else WishboneRegisters)(dut)
+        self.sparse = hasattr(dut, "m_axis_tdest")
+        if hasattr(dut, "s_axil_awaddr"):
+            self.buses = {"axi-lite": AxiLiteRegisters(dut)}
+        else:
+            self.buses = {"classic": WishboneRegisters(dut, ClassicMaster),
+                          "pipelined": WishboneRegisters(dut, WishboneMaster)}
+        self.registers = next(iter(self.buses.values()))
         self.source = AxiStreamSource(AxiStreamBus.from_prefix(dut, "s_axis"), dut.clk, dut.rst)
         self.sink = AxiStreamSink(AxiStreamBus.from_prefix(dut, "m_axis"), dut.clk, dut.rst)
 
@@ -68,6 +80,10 @@ class Bench:
         await ClockCycles(self.dut.clk, 3)
         self.dut.rst.value = 0
         await ClockCycles(self.dut.clk, 2)
+
+    async def master(self, name):
+        """Who makes the accesses from now on."""
+        self.registers = self.buses[name]
 
     async def read(self, offset):
         return await self.registers.read(offset)
@@ -91,19 +107,24 @@ class Bench:
             _, value = await self.registers.read(offset)
             if value & mask:
                 return value
+            await ClockCycles(self.dut.clk, BETWEEN_POLLS)
         return None
 
     async def cycles(self, count):
         await ClockCycles(self.dut.clk, count)
 
-    async def beats(self):
-        """What has come since the last time: the bytes of each whole frame."""
-        frames = []
+    async def taken(self):
+        """What has come in whole frames since the last time: [data, keep, dest, last] of each transfer."""
+        transfers = []
+        width = len(self.sink.bus.tkeep)
         while not self.sink.empty():
             frame = self.sink.recv_nowait(compact=False)
-            keep = frame.tkeep or [1] * len(frame.tdata)
-            frames.append(bytes(byte for byte, kept in zip(frame.tdata, keep) if kept).hex())
-        return frames
+            for first in range(0, len(frame.tdata), width):
+                data = int.from_bytes(frame.tdata[first:first + width], "little")
+                keep = sum(kept << place for place, kept in enumerate(frame.tkeep[first:first + width]))
+                transfers.append([data, keep, frame.tdest[first] if self.sparse else 0,
+                                  int(first + width >= len(frame.tdata))])
+        return transfers
 
     async def drop(self):
         """Reset source and sink, as a user does with a clear in mid-stream."""

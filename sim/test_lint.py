@@ -17,7 +17,7 @@ from .streams import Layer, alphabets, make_stream
 WAIVERS = Path(__file__).with_name("waivers.vlt")
 RAM = {"table_style": TableStyle.RAM}
 BLOCK = {"table_memory": TableMemory.BLOCK}
-DESIGNS = {  # name: configuration, target
+DESIGNS = {  # name: configuration, target, and a shell, if any
     "ram": (Config(lanes=8, table_log=7, max_run=4, bins=15, **RAM), None),
     "ram, raw bits": (Config(lanes=3, vector=3, word_bits=16, table_log=6, max_run=3, raw_bits=2, bins=63, **RAM),
                       None),
@@ -37,17 +37,20 @@ DESIGNS = {  # name: configuration, target
     "sparse, block, rom": (Config(lanes=4, table_log=6, max_run=2, bins=11, ring=4,
                                   output=OutputMode.SPARSE, **BLOCK), None),
     "block, gowin": (Config(lanes=8, table_log=7, max_run=2, bins=15, ring=8, **RAM, **BLOCK), "gowin"),
+    "select": (Config(lanes=4, table_log=5, bins=7, ring=2, select=True, **RAM), None),
+    "axi-lite": (Config(lanes=3, word_bits=16, table_log=5, max_run=2, raw_bits=1, bins=15, **RAM), None, "axi-lite"),
+    "wishbone, rom, sparse": (Config(lanes=4, table_log=5, bins=7, ring=2, output=OutputMode.SPARSE), None, "wishbone"),
 }
 
 
 @pytest.fixture(scope="module", params=DESIGNS.values(), ids=DESIGNS)
 def design(request, tmp_path_factory):
     """The file of a design, and those of the models that it needs."""
-    (config, target), stream = request.param, None
+    (config, target, *shell), stream = request.param, None
     if config.table_style is TableStyle.ROM:
         stream, _ = make_stream(config, [Layer(100, alphabet, 1) for alphabet in alphabets(config)])
     folder = tmp_path_factory.mktemp("lint")
-    build(config, stream, folder, target)
+    build(config, stream, folder, target, *shell)
     return folder / "decoder.v", models_for(target)
 
 

@@ -1,6 +1,6 @@
 """What the tests of `hw` share: running a component in amaranth.sim, ready/valid streams, a bench for the decoder."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from amaranth.hdl import ClockDomain, Module
 from amaranth.sim import Simulator
@@ -120,9 +120,12 @@ class AxisBench:
         self.ctx.set(self.dut.clear, 0)
         self._begin()
 
-    async def send(self, data: bytes, source=ALWAYS, sink=ALWAYS, stop=20000, settle=4):
+    async def send(self, data: bytes, source=ALWAYS, sink=ALWAYS, stop=20000, settle=4, selection=None):
         """Send a stream and take what comes, until the decoder is done or has failed, and ``settle`` cycles more."""
         ctx, dut = self.ctx, self.dut
+        if selection is not None:
+            for name, value in asdict(selection).items():
+                ctx.set(getattr(dut, f"select_{name}"), int(value))
         transfers = transfers_of(data, self.word_bits)
         offered, sent = False, 0
         while len(self.trace) < stop and settle >= 0:

@@ -86,7 +86,21 @@ def test_inspect(folder):
     figures = json.loads(command("inspect", folder / "net.tsy", "--json").stdout)
     assert [row["name"] for row in figures["layers"]] == ["a", "b"]
     assert figures["total"]["file_bytes"] == (folder / "net.tsy").stat().st_size
-    assert 0 < figures["layers"][0]["coded_excess_percent"] < 5
+    assert 0 < figures["layers"][0]["coded_excess_percent"] < 5 and "spans" not in figures
+
+
+def test_spans(folder, tmp_path):
+    """Each layer begins a span, and the list says where its words are."""
+    assert command("encode", folder / "q.npz", "-o", tmp_path / "net.tsy", "--own-spans").returncode == 0
+    data = (tmp_path / "net.tsy").read_bytes()
+    spans = json.loads(command("inspect", tmp_path / "net.tsy", "--spans", "--json").stdout)["spans"]
+    stream, _ = unpack(data)
+    assert [span["segment"] for span in spans] == [0, 1] and [span["weights"] for span in spans] == [
+        segment.weights for segment in stream.segments]
+    for span, words in zip(spans, stream.words, strict=True):
+        assert data[span["offset"]:span["offset"] + span["size"]] == words.tobytes()
+    *_, last = command("inspect", tmp_path / "net.tsy", "--spans").stdout.splitlines()
+    assert list(map(int, last.split())) == [1, *spans[1].values()]
 
 
 @pytest.mark.parametrize("name", ["encode", "decode", "inspect", "report"])

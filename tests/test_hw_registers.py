@@ -124,3 +124,37 @@ def test_start_gate_counters_and_clear():
         assert await bus.access(status) == (0, 1)
 
     run_bench(dut, testbench)
+
+
+def test_choice_of_segments():
+    """FIRST and COUNT are written byte by byte and taken over by a start; KEEP wants a header; no number is cut."""
+    dut = RegisterFile(CONFIG)
+    control, first, count = map(offset_of, ("CONTROL", "FIRST", "COUNT"))
+    select = dut.select
+
+    async def testbench(ctx):
+        bus = Bus(ctx, dut)
+
+        async def start(command):
+            answer = await bus.access(control, command)
+            await ctx.tick()
+            return answer, [ctx.get(port) for port in (select.first, select.count, select.keep, select.load)]
+
+        most = (1 << len(select.first)) - 1
+        await bus.access(first, 0x12345678)
+        await bus.access(first, 0xABCDEF05, select=5)
+        assert await bus.access(first) == (0, 0x12CD5605)
+        await bus.access(count, 3)
+        assert await start(9) == ((0, 0), [most, 3, 0, 1])
+        await bus.access(first, 64)
+        assert ctx.get(select.first) == most and most > CONFIG.max_segments
+        assert (await start(1))[0] == (1, 0), "a stream is going on"
+        await bus.access(control, 2)
+        await ctx.tick()
+        assert await start(5) == ((1, 0), [most, 3, 0, 1]), "there is no header"
+        assert await bus.access(offset_of("FAULTS")) == (0, 6)
+        ctx.set(dut.loaded, 1)
+        assert await bus.access(offset_of("STATUS")) == (0, 17)
+        assert await start(5) == ((0, 0), [64, 3, 1, 0])
+
+    run_bench(dut, testbench)
