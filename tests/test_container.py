@@ -4,6 +4,7 @@ import json
 import tracemalloc
 import zlib
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from golden import codec, scalar
 from golden.config import Config
 from golden.container import Directory, pack, parse_stream, stream_bytes, unpack
 from golden.errors import FormatError
-from golden.header import header_bytes
+from golden.header import header_bytes, preamble_nibbles
 from golden.stream import Segment, Stream
 from golden.table import Alphabet, Table
 from golden.tail import DIRECTORY_LIMIT, parse_tail, tail_bytes
@@ -176,6 +177,20 @@ def test_header_vints():
         unpack(rewritten({19: 0, 20: []}))
 
 
+@pytest.mark.parametrize("part, count, message", [
+    ("tables", 0, "^number of tables must be 1 to 65536, not 0$"),
+    ("tables", 65537, "^number of tables must be 1 to 65536, not 65537$"),
+    ("segments", 0, "^number of segments must be 1 to 16777216, not 0$"),
+    ("segments", (1 << 24) + 1, "^number of segments must be 1 to 16777216, not 16777217$"),
+])
+def test_no_header_is_written_of_too_many(part, count, message):
+    parts = {"config": Config(), "tables": range(1), "segments": range(1)} | {part: range(count)}
+    with pytest.raises(FormatError, match=message):
+        preamble_nibbles(SimpleNamespace(**parts))
+    at_the_end = {"tables": 65536, "segments": 1 << 24}[part]
+    assert preamble_nibbles(SimpleNamespace(**parts | {part: range(at_the_end)}))
+
+
 def test_padding_and_crc_of_the_header():
     data = page_bytes()
     padded = bytearray(data[:21])
@@ -252,6 +267,7 @@ def test_segments_and_tensors():
     for shapes in ((), ((20,),), ((22,),), ((21,), (1,)), ((10,), (11,))):
         with pytest.raises(FormatError):
             pack(stream, Directory(tuple((str(i), shape) for i, shape in enumerate(shapes))))
+    assert unpack(pack(stream))[1].coded == (("0", (21,)),)
     assert unpack(pack(stream, Directory((("x", (3, 7)),))))[1].coded == (("x", (3, 7)),)
     assert page_weights() == codec.decode(stream)[0].tolist()
 
