@@ -24,9 +24,11 @@ def rom_config(stream: Stream, decoder: Config | None = None) -> Config:
     ----------
     stream : Stream
     decoder : Config or None
-        Where rings, queue, kind of memory and output are taken from, if not from the stream's configuration.
+        Where rings, queue, kind of memory, output and choice of segments are taken from, if not from the stream's
+        configuration.
     """
-    own = {name: getattr(decoder or stream.config, name) for name in ("ring", "table_memory", "output", "queue")}
+    names = ("ring", "table_memory", "output", "queue", "select")
+    own = {name: getattr(decoder or stream.config, name) for name in names}
     return replace(stream.config, table_style=TableStyle.ROM, max_tables=len(stream.tables),
                    max_segments=len(stream.segments), count_bits=max(8, count_bits_of(stream)), **own)
 

@@ -28,8 +28,9 @@ from .wrong import CASES
 
 CODED = Config(lanes=3, word_bits=16, table_log=4, raw_bits=2, max_run=4, bins=31, max_tables=4, max_segments=4,
                table_style=TableStyle.RAM)
-CONFIGS = {"dense, ram": CODED, "sparse, rom": replace(CODED, table_style=TableStyle.ROM, ring=3, queue=2,
-                                                       output=OutputMode.SPARSE)}
+DECODER = replace(CODED, select=True)  # in a shell they all are
+CONFIGS = {"dense, ram": DECODER, "sparse, rom": replace(DECODER, table_style=TableStyle.ROM, ring=3, queue=2,
+                                                         output=OutputMode.SPARSE)}
 LAYERS = [Layer(30, Alphabet(7, 0, 1), 2), Layer(41, Alphabet(1, 0, 4), 0.5, listed=True),
           Layer(26, Alphabet(15, 2), 6, restart=True), Layer(17, Alphabet(3, 0, 2), 1, listed=True)]
 IDLE, BUSY, DONE, FAILED, LOADED = 1, 2, 4, 8, 16
@@ -92,10 +93,10 @@ class Shell:
 def shell(request, design_of):
     bus, name = request.param
     stream, weights = make_stream(CODED, LAYERS, 5)
-    config = CONFIGS[name]
-    known = stream if config.table_style is TableStyle.ROM else None
-    design = design_of(config, known, shell=bus)
-    return Shell(bus, design, replace(rom_config(stream, config) if known else config, select=True), stream, weights)
+    config, known = CONFIGS[name], None
+    if config.table_style is TableStyle.ROM:
+        config, known = rom_config(stream, config), stream
+    return Shell(bus, design_of(config, known, shell=bus), config, stream, weights)
 
 
 def words(data):

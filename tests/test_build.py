@@ -210,6 +210,21 @@ def test_refused(arguments, message, net, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_select_and_shell(net, tmp_path):
+    """Ports that choose segments where they are asked for; a shell has registers in their place, and says so."""
+    stream = parse_stream(net.read_bytes())[0]
+    built(tmp_path / "select", "--stream", net, "--select")
+    manifest = json.loads((tmp_path / "select" / "manifest.json").read_text())
+    added = {port["name"]: port["width"] for port in manifest["ports"] if port["name"] not in PORTS}
+    width = 1 + len(stream.segments).bit_length()
+    assert added == {"select_first": width, "select_count": width, "select_keep": 1, "select_load": 1, "loaded": 1}
+    manifest = write_build(stream.config, stream, tmp_path / "shell", shell="wishbone")
+    assert manifest["shell"] == "wishbone" and Config.from_dict(manifest["config"]).select
+    names = {port["name"] for port in manifest["ports"]}
+    assert "wb_stall" in names and not names & {"clear", "busy", "done", "error", *added}
+    assert {"tansy.h", "tansy.py"} <= {path.name for path in (tmp_path / "shell").iterdir()}
+
+
 def test_room_for_counts(net, tmp_path):
     """A decoder of style RAM may have less room than a stream needs: for its largest segment or its longest span."""
     stream = parse_stream(net.read_bytes())[0]

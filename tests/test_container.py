@@ -4,6 +4,7 @@ import json
 import tracemalloc
 import zlib
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from golden import codec, scalar
 from golden.config import Config
 from golden.container import Directory, pack, parse_stream, stream_bytes, unpack
 from golden.errors import FormatError
-from golden.header import header_bytes
+from golden.header import header_bytes, preamble_nibbles, vint
 from golden.stream import Segment, Stream
 from golden.table import Alphabet, Table
 from golden.tail import DIRECTORY_LIMIT, parse_tail, tail_bytes
@@ -106,10 +107,12 @@ def test_random_bytes():
 
 
 @pytest.mark.parametrize("data, message", [
-    (b"", "the file is empty"),
-    (b"PK\x03\x04abcdef", r"must begin with b'TNSY', not b'PK"),
+    (b"", "^the file is empty$"),
+    (b"PK\x03\x04abcdef", r"must begin with b'TNSY', not b'PK\\x03\\x04'$"),
     (b"TNS", "ends within the header, after 3 bytes"),
     (b"TNSY", "ends within the header, after 4 bytes"),
+    (b"TNSY\x02", "format version 2, this reader knows version 1"),
+    (b"TNSY\x01", "ends within the header, after 5 bytes"),
     (b"TNSY\x02" + bytes(100), "format version 2, this reader knows version 1"),
     (b"TNSY\x00" + bytes(100), "format version 0, this reader knows version 1"),
 ])
@@ -156,7 +159,8 @@ def test_rewritten_is_the_example():
     ({18: 2}, "counts of table 0 must sum to its 8 slots, not to 7"),
     ({17: 0, 18: 7}, "a run of zero counts of table 0 must be 0 to 1, not 7"),
     ({20: 0}, "number of weights of segment 0 must be written with no more nibbles than it needs"),
-    ({21: 0}, "the first segment must restart the lanes"),
+    ({21: 0}, "^the first segment must restart the lanes$"),
+    ({22: vint(1 << 32)}, "^number of words of segment 0 must be 0 to 4294967295, not 4294967296$"),
     ({21: 3}, "table of segment 0 must be 0 to 1, not 3"),
     ({22: 5}, "the CRC-32 of the words of span 0 does not match"),
     ({22: 7}, "the CRC-32 of the words of span 0 does not match"),
@@ -176,14 +180,40 @@ def test_header_vints():
         unpack(rewritten({19: 0, 20: []}))
 
 
+@pytest.mark.parametrize("part, count, message", [
+    ("tables", 0, "^number of tables must be 1 to 65536, not 0$"),
+    ("tables", 65537, "^number of tables must be 1 to 65536, not 65537$"),
+    ("segments", 0, "^number of segments must be 1 to 16777216, not 0$"),
+    ("segments", (1 << 24) + 1, "^number of segments must be 1 to 16777216, not 16777217$"),
+])
+def test_no_header_is_written_of_too_many(part, count, message):
+    parts = {"config": Config(), "tables": range(1), "segments": range(1)} | {part: range(count)}
+    with pytest.raises(FormatError, match=message):
+        preamble_nibbles(SimpleNamespace(**parts))
+    at_the_end = {"tables": 65536, "segments": 1 << 24}[part]
+    assert preamble_nibbles(SimpleNamespace(**parts | {part: range(at_the_end)}))
+
+
 def test_padding_and_crc_of_the_header():
     data = page_bytes()
     padded = bytearray(data[:21])
     padded[20] |= 0x10
-    with pytest.raises(FormatError, match="the padding nibble of the header must be zero"):
+    with pytest.raises(FormatError, match="^the padding nibble of the header must be zero$"):
         unpack(bytes(padded) + zlib.crc32(padded).to_bytes(4, "little") + data[25:])
-    with pytest.raises(FormatError, match="the CRC-32 of the header does not match"):
+    with pytest.raises(FormatError, match="^the CRC-32 of the header does not match$"):
         unpack(data[:21] + bytes(4) + data[25:])
+    for length in (21, 24):
+        with pytest.raises(FormatError, match=f"ends within the header, after {length} bytes"):
+            unpack(data[:length])
+
+
+def test_a_header_may_be_the_whole_stream():
+    """Weights of one token take no words, and hardware needs no tail."""
+    config = Config(lanes=2, word_bits=8, table_log=3, bins=3)
+    stream = Stream(config, (Table(Alphabet(1), 3, (0, 8, 0)),), (Segment(5, 0, True),), (np.zeros(0, dtype="u1"),))
+    data = header_bytes(stream)
+    found, end = parse_stream(data)
+    assert (found.tables, found.segments, end) == (stream.tables, stream.segments, len(data))
 
 
 def test_more_words_than_the_file_holds():
@@ -252,6 +282,7 @@ def test_segments_and_tensors():
     for shapes in ((), ((20,),), ((22,),), ((21,), (1,)), ((10,), (11,))):
         with pytest.raises(FormatError):
             pack(stream, Directory(tuple((str(i), shape) for i, shape in enumerate(shapes))))
+    assert unpack(pack(stream))[1].coded == (("0", (21,)),)
     assert unpack(pack(stream, Directory((("x", (3, 7)),))))[1].coded == (("x", (3, 7)),)
     assert page_weights() == codec.decode(stream)[0].tolist()
 

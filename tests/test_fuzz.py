@@ -24,10 +24,10 @@ def safetensors():
 def test_structured_mutation(name, tmp_path, safetensors):
     """Without coverage and without Atheris: members, headers, shapes and types changed; read right or refused."""
     random, accepted, files = Random(1), 0, made(name)
-    for _ in range(1500):
+    for _ in range(600):
         data = MUTATORS[name](random.choice(files), random)
         accepted += TARGETS[name](bytes_changed(data, random) if not random.randrange(8) else data, tmp_path)
-    assert 0 < accepted < 1500
+    assert 0 < accepted < 600
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -58,12 +58,13 @@ def test_mutation_is_seeded(name, safetensors):
 def test_coverage_guided(tmp_path):
     """The command, with few executions; what it did is recorded."""
     pytest.importorskip("atheris", reason="needs the extra 'fuzz'")
-    done = subprocess.run([sys.executable, "-m", "tests.fuzz", "--executions", "1500", "--work", tmp_path / "work"],
+    done = subprocess.run([sys.executable, "-m", "tests.fuzz", "--executions", "900", "--work", tmp_path / "work"],
                           cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
-    assert done.stdout == "tsy: 500 executions, npz: 500 executions, safetensors: 500 executions, nothing found\n"
-    rows = [row.split(",")[:3] for row in (tmp_path / "work" / "executions.csv").read_text().splitlines()]
-    assert rows == [["tsy", "1", "500"], ["npz", "2", "500"], ["safetensors", "3", "500"]]
+    assert done.stdout.endswith(" executions, nothing found\n")
+    rows = [row.split(",") for row in (tmp_path / "work" / "executions.csv").read_text().splitlines()]
+    assert [row[:2] for row in rows] == [["tsy", "1"], ["npz", "2"], ["safetensors", "3"]]
+    assert all(int(executions) >= 300 for _, _, executions, _ in rows)  # more where the corpus is larger
 
 
 def test_memory_is_limited():

@@ -42,11 +42,10 @@ def stream_for(config):
 
 def made(name):
     """Decoder, configuration, stream and weights."""
+    config, contents = replace(CONFIGS[name], select=True), None
     stream, weights = stream_for(CONFIGS[name])
-    config, contents = CONFIGS[name], None
     if config.table_style is TableStyle.ROM:
         config, contents = rom_config(stream, config), contents_of(stream)
-    config = replace(config, select=True)
     return AxisDecoder(config, contents), config, stream, weights
 
 

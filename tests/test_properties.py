@@ -44,7 +44,7 @@ from tests import second_decoder
 from tests.cases import random_case
 from tests.second_decoder import Nibbles
 
-LIMITS = settings(max_examples=40, derandomize=True, deadline=None)
+LIMITS = settings(max_examples=25, derandomize=True, deadline=None)
 
 shapes = hnp.array_shapes(min_dims=0, min_side=0, max_side=3)
 names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
@@ -238,7 +238,7 @@ def test_rates(table, data):
     assert sorted(tuned) == sorted(table.slot_tokens)
 
 
-@settings(max_examples=8, derandomize=True, deadline=None)
+@settings(max_examples=5, derandomize=True, deadline=None)
 @given(st.integers(0, 1000), st.integers(4, 6))
 def test_searches_never_make_a_table_worse(seed, table_log):
     rng = np.random.default_rng(seed)
@@ -342,7 +342,7 @@ def test_owners(others, name, suffix):
     assert owner == name if suffix in (".scale", ".offset", ".zero_point") else owner != name
 
 
-@settings(max_examples=25, derandomize=True, deadline=None)
+@settings(max_examples=12, derandomize=True, deadline=None)
 @given(st.dictionaries(names.filter(lambda name: "." not in name), hnp.arrays(
     np.int8, hnp.array_shapes(min_dims=0, min_side=0, max_side=5), elements=st.integers(-127, 127)), max_size=3),
     st.integers(1, 9), st.integers(1, 4), st.sampled_from((16, 32, 128)), st.sampled_from((0, 40)))
