@@ -19,6 +19,7 @@ from hw.decoder import MAX_TABLE_LOG
 from .checks import difference
 from .jobs import Steps
 
+OFTEN = [("resnet8", TableStyle.RAM, 1), ("kws", TableStyle.ROM, 4)]  #: the others by ``-m slow``
 PATTERNS = [(ALWAYS, ALWAYS), (Pattern("random", (0.6, 1)), Pattern("random", (0.9, 2)))]
 
 
@@ -49,17 +50,19 @@ def test_digits(design_of, style, options):
     check(design_of, digits.load(), style, **options)
 
 
-@pytest.mark.parametrize("ring", [1, 4])
-@pytest.mark.parametrize("style", TableStyle)
-@pytest.mark.parametrize("name", ["resnet8", "kws"])
+@pytest.mark.parametrize("name, style, ring", [
+    pytest.param(name, style, ring, id=f"{name}, {style.name}, C {ring}",
+                 marks=() if (name, style, ring) in OFTEN else pytest.mark.slow)
+    for name in ("resnet8", "kws") for style in TableStyle for ring in (1, 4)])
 def test_real_network(design_of, shared_data, name, style, ring):
     """15 bins, 8 lanes, every weight of the network."""
     tensors, _ = quantize_network(read_tensors(shared_data / f"{name}.npz"), Rules(bins=15))
     check(design_of, tensors, style, ring, lanes=8)
 
 
-@pytest.mark.parametrize("options", [{"raw_bits": 0, "table_log": 11}, {"raw_bits": 3, "table_log": 7}],
-                         ids=["large tables", "raw bits"])
+@pytest.mark.parametrize("options", [
+    pytest.param({"raw_bits": 0, "table_log": 11}, id="large tables"),
+    pytest.param({"raw_bits": 3, "table_log": 7}, id="raw bits", marks=pytest.mark.slow)])
 def test_eight_bits(design_of, shared_data, options):
     """255 bins both ways: by large tables in block RAM, and by raw bits."""
     tensors, _ = quantize_network(read_tensors(shared_data / "kws.npz"), Rules(bins=255))

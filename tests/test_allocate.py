@@ -97,7 +97,8 @@ def test_repair_that_does_harm_is_left_out(digits, judge):
     assert reach(allocator, Judge(DIGITS, FLOATS), Target(rate_weight=1e-5), repairs=True).allocation.repaired
 
 
-@pytest.mark.parametrize("bits", [0.8, 2.0, 3.1])
+@pytest.mark.parametrize("bits", [pytest.param(0.8, marks=pytest.mark.slow), 2.0,
+                                  pytest.param(3.1, marks=pytest.mark.slow)])
 def test_target_bits_are_met_by_the_real_file(calibrated, judge, bits):
     found = reach(calibrated, judge, Target(bits=bits), repairs=False)
     assert 0.97 * bits < stream_bits(found.allocation.tensors) <= bits
@@ -125,7 +126,8 @@ def test_a_callable_says_the_drop(calibrated, digits):
 
 @pytest.mark.parametrize("target, complaint", [
     (Target(bits=1.0, drop=0.001), r"1 bits per weight at a drop of at most 0.1 points.* out of reach; reached: 0\.9"),
-    (Target(bits=1e-4), r"0.0001 bits per weight is out of reach; reached: 0.0\d+ bits per weight"),
+    pytest.param(Target(bits=1e-4), r"0.0001 bits per weight is out of reach; reached: 0.0\d+ bits per weight",
+                 marks=pytest.mark.slow),
 ])
 def test_out_of_reach(calibrated, judge, target, complaint):
     with pytest.raises(InputError, match=complaint):
@@ -150,7 +152,7 @@ def test_weights_alone():
         reach(allocator, Judge(), Target(drop=0.01), repairs=False)
 
 
-@pytest.mark.parametrize("distortion", ["weights", "activations"])
+@pytest.mark.parametrize("distortion", ["weights", pytest.param("activations", marks=pytest.mark.slow)])
 def test_other_distortions(digits, judge, distortion):
     allocator = Allocator(FLOATS, DIGITS, digits[0][:200], Method(distortion))
     outcome = reach(allocator, judge, Target(bits=3.0), repairs=False)
