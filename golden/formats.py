@@ -13,6 +13,7 @@ Beside an integer array NAME there may be arrays of these names; the codec leave
 import contextlib
 import json
 import math
+import os
 import zipfile
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -31,6 +32,9 @@ COMPANIONS = (".scale", ".offset", ".zero_point")
 #: NumPy's types for those of safetensors that NumPy has; BF16 is widened by hand.
 SAFETENSORS_TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1",
                      "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1"}
+
+#: How the members of an archive may be compressed, and how many times its size one may then hold.
+RATIOS = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: 1032}
 
 #: The oldest date that a zip file can hold: no time of writing enters the bytes.
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)
@@ -203,6 +207,7 @@ class _Npz(TensorFile):
 
     def _open(self):
         data = self._opened()
+        size = os.fstat(data.fileno()).st_size
         with self._sound():
             self.archive = self.closing.enter_context(zipfile.ZipFile(data))
             names = self.archive.namelist()
@@ -212,8 +217,11 @@ class _Npz(TensorFile):
                 name = member.filename
                 if not name.endswith(".npy"):
                     raise ValueError(f"member {name} is not an array")
-                if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                if member.compress_type not in RATIOS:
                     raise ValueError(f"member {name} is compressed in another way than NumPy does it")
+                most = member.compress_size * RATIOS[member.compress_type]
+                if member.compress_size > size or member.file_size > most:
+                    raise ValueError(f"member {name} has sizes that it cannot have")
                 self.tensors[name.removesuffix(".npy")] = self._header(member)
 
     def read(self, name):

@@ -12,7 +12,7 @@ import pytest
 from golden import codec, scalar
 from golden.config import Config
 from golden.container import Directory, pack, parse_stream, stream_bytes, unpack
-from golden.errors import FormatError
+from golden.errors import ConfigError, FormatError
 from golden.header import header_bytes, preamble_nibbles, vint
 from golden.stream import Segment, Stream
 from golden.table import Alphabet, Table
@@ -219,7 +219,8 @@ def test_a_header_may_be_the_whole_stream():
 def test_more_words_than_the_file_holds():
     """A header that announces 2**32 - 1 words."""
     data = rewritten({22: [15] * 10 + [3]})
-    with pytest.raises(FormatError, match="ends within the words of span 0: 4294967295 words of 1 bytes announced"):
+    with pytest.raises(FormatError, match="ends within the words of span 0: 4294967295 words of 1 bytes announced, 46 "
+                                          "bytes there$"):
         unpack(data)
 
 
@@ -265,6 +266,32 @@ def test_last_word_zero():
     stream, directory = unpack(page_bytes())
     with pytest.raises(FormatError, match="the last word stored of span 0 must not be zero"):
         unpack(pack(replace(stream, words=(np.append(stream.words[0], np.uint8(0)),)), directory))
+
+
+@pytest.mark.parametrize("parameters, message", [
+    ((0,), "^half must be 1 to 127, not 0$"), ((128,), "^half must be 1 to 127, not 128$"),
+    ((1, -1), "^raw bits must be 0 to 7, not -1$"), ((1, 8), "^raw bits must be 0 to 7, not 8$"),
+    ((1, 0, 0), "^max run must be 1 to 16, not 0$"), ((1, 0, 17), "^max run must be 1 to 16, not 17$"),
+    ((1, 1, 2), "^max run must be 1 where there are raw bits, not 2$"),
+])
+def test_alphabets_that_cannot_be(parameters, message):
+    with pytest.raises(ConfigError, match=message):
+        Alphabet(*parameters)
+
+
+@pytest.mark.parametrize("table_log, counts, slots, message", [
+    (0, (1, 0, 0), None, "^table log must be 1 to 12, not 0$"),
+    (13, (1 << 13, 0, 0), None, "^table log must be 1 to 12, not 13$"),
+    (1, (1, 1), None, "^a table of 3 tokens needs as many counts, not 2$"),
+    (1, (1, 0, 0), None, "^counts must sum to the 2 slots of the table, not to 1$"),
+    (1, (3, -1, 0), None, "^counts must sum to the 2 slots of the table, not to 2$"),
+    (1, (1, 1, 0), (0, 3), "^slot list names token 3 of 3$"),
+    (1, (1, 1, 0), (0, -1), "^slot list names token -1 of 3$"),
+    (1, (1, 1, 0), (0, 0), "^slot list must hold each token as often as its count says$"),
+])
+def test_tables_that_cannot_be(table_log, counts, slots, message):
+    with pytest.raises(FormatError, match=message):
+        Table(Alphabet(1), table_log, counts, slots)
 
 
 def test_slot_lists():

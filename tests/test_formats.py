@@ -157,6 +157,19 @@ def test_an_array_larger_than_its_member_is_refused_before_there_is_room_for_it(
     assert_refused(tmp_path / "a.npz", match)
 
 
+@pytest.mark.parametrize("place, method", [(20, zipfile.ZIP_STORED), (24, zipfile.ZIP_STORED),
+                                           (24, zipfile.ZIP_DEFLATED)])
+def test_sizes_that_a_member_cannot_have(tmp_path, place, method):
+    """Compressed or not, a gigabyte: zipfile and NumPy would make room for it."""
+    with zipfile.ZipFile(tmp_path / "a.npz", "w", method) as archive:
+        archive.writestr("x.npy", bytes(100))
+    data = bytearray((tmp_path / "a.npz").read_bytes())
+    directory = data.index(b"PK\x01\x02")
+    data[directory + place:directory + place + 4] = (1 << 30).to_bytes(4, "little")
+    (tmp_path / "a.npz").write_bytes(data)
+    assert_refused(tmp_path / "a.npz", "member x.npy has sizes that it cannot have")
+
+
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_members_are_compressed_as_numpy_does_it(tmp_path, method):
     """Others can hold a million times their size."""
