@@ -29,7 +29,7 @@ __all__ = ["DesignPlan", "divisor_for", "plan_design", "stream_of"]
 OWN_RAMS = 6  #: block RAMs that are kept for what is neither the stream's memory nor the decoder's tables
 LOADER_BITS, RECORD_BITS, RECORD_PIECES = 32, 16, 8  #: about what the loader keeps of a slot and of a segment
 BAUD_ERROR = 0.02  #: the largest error of the serial line's speed, as a share of it
-LUTS, LANE_LUTS = 1000, 150  #: the least that a design takes, and each lane of it
+LUTS, ALONE_LUTS, RING_LUTS = 1000, 250, 60  #: the least that a design takes, each lane alone, each lane in a ring
 
 
 @dataclass(frozen=True)
@@ -108,8 +108,8 @@ def divisor_for(board: Board, frequency: float) -> int:
     return divisor
 
 
-def stream_of(board: Board, stream=None, lanes: int | None = None, ring: int = 1,
-              memory: TableMemory = TableMemory.LOGIC) -> Stream:
+def stream_of(board: Board, stream=None, lanes: int | None = None, ring: int | None = None,
+              memory: TableMemory | None = None) -> Stream:
     """The stream that a board is to begin with.
 
     Parameters
@@ -119,8 +119,8 @@ def stream_of(board: Board, stream=None, lanes: int | None = None, ring: int = 1
         A stream, or a ``.tsy`` file or its bytes; ``None`` encodes the embedded network.
     lanes : int or None
         Those of the stream; for the embedded network ``None`` takes the board's default.
-    ring : int
-    memory : TableMemory
+    ring, memory : int or None, TableMemory or None
+        Of the decoder that the embedded network is encoded for.
 
     Raises
     ------
@@ -128,8 +128,9 @@ def stream_of(board: Board, stream=None, lanes: int | None = None, ring: int = 1
         If the stream was made for another number of lanes.
     """
     if stream is None:
-        return encode_stream(digits.load(), lanes=board.lanes if lanes is None else lanes, spare=2 * (ring == 1),
-                             table_log_limit=MAX_TABLE_LOG[memory])[0]
+        lanes, memory = lanes or board.lanes, memory or board.memory
+        alone = (ring or default_ring(lanes, memory)) == 1
+        return encode_stream(digits.load(), lanes=lanes, spare=2 * alone, table_log_limit=MAX_TABLE_LOG[memory])[0]
     if not isinstance(stream, Stream):
         with naming("the stream" if isinstance(stream, bytes) else stream):
             stream = unpack(stream if isinstance(stream, bytes) else read_bytes(Path(stream)))[0]
@@ -159,15 +160,14 @@ def plan_design(board, stream=None, lanes: int | None = None, frequency: float |
     """
     board = find_board(board)
     divisor = divisor_for(board, board.clock if frequency is None else frequency)
-    memory = decoder.setdefault("table_memory", TableMemory.LOGIC)
+    memory = decoder.setdefault("table_memory", board.memory)
     if decoder.get("output", OutputMode.DENSE) is not OutputMode.DENSE:
         raise ConfigError("a board's decoder hands out dense weights only")
     wanted = lanes or board.lanes
-    ring = decoder.get("ring") or default_ring(wanted, memory)
-    _check_luts(board, wanted)
-    stream = stream_of(board, stream, lanes, ring, memory)
-    _check_luts(board, stream.config.lanes)
+    _check_luts(board, wanted, decoder.get("ring") or default_ring(wanted, memory))
+    stream = stream_of(board, stream, lanes, decoder.get("ring"), memory)
     decoder["ring"] = decoder.get("ring") or default_ring(stream.config.lanes, memory)
+    _check_luts(board, stream.config.lanes, decoder["ring"])
     config, contents = replace(stream.config, **decoder), None
     if config.table_style is TableStyle.ROM:
         config, contents = rom_config(stream, config), contents_of(stream)
@@ -180,17 +180,18 @@ def plan_design(board, stream=None, lanes: int | None = None, frequency: float |
 
 
 def _words(stream):
-    """The stream as the words of its memory."""
+    """The stream, as the memory has it."""
     data, size = stream_bytes(stream), stream.config.word_bits // 8
     return tuple(int.from_bytes(data[i:i + size], "little") for i in range(0, len(data), size))
 
 
-def _check_luts(board, lanes):
+def _check_luts(board, lanes, ring):
     """Raise `ConfigError` if the device has fewer look-up tables than the least that so many lanes take."""
-    least = LUTS + LANE_LUTS * lanes
+    each = ALONE_LUTS if ring == 1 else RING_LUTS
+    least = LUTS + each * lanes
     if least > board.luts:
         raise ConfigError(f"{lanes} lanes take {least:,} LUTs at least, and {board.name} has {board.luts:,}: at most "
-                          f"{(board.luts - LUTS) // LANE_LUTS} lanes")
+                          f"{(board.luts - LUTS) // each} lanes{' of tables in logic' if ring == 1 else ''}")
 
 
 def _depth(board, config, needed):
