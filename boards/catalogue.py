@@ -123,7 +123,7 @@ BOARDS = {board.name: board for board in (
     Board(
         name="icebreaker", title="iCEBreaker, Lattice iCE40 UP5K", platform="amaranth_boards.icebreaker:"
         "ICEBreakerPlatform", target="ice40-up5k", luts=5_280, block_rams=30, oscillator=12e6, pll="ice40-pad",
-        clock=18e6, lanes=8, memory=TableMemory.BLOCK,
+        clock=18e6, lanes=4, memory=TableMemory.BLOCK,
         lights=(Light(("passed", "running"), "led_g"), Light(("failed", "running"), "led_r")),
         load="iceprog {}", baud=115_200, bitstream="bin"),
     Board(

@@ -11,7 +11,7 @@ from golden.codec import decode
 from golden.config import Config, OutputMode, TableMemory, TableStyle
 from golden.container import stream_bytes, unpack
 from golden.errors import ConfigError
-from golden.network import encode_stream
+from golden.network import encode_network
 from golden.stream import Stream
 from hw.build import check_room
 from hw.contents import contents_of, rom_config
@@ -24,7 +24,7 @@ from .catalogue import Board, find_board
 from .protocol import digest_of
 from .uart import check_divisor
 
-__all__ = ["DesignPlan", "divisor_for", "plan_design", "stream_of"]
+__all__ = ["DesignPlan", "divisor_for", "embedded_stream", "least_luts", "plan_design", "room_of"]
 
 OWN_RAMS = 6  #: block RAMs that are kept for what is neither the stream's memory nor the decoder's tables
 LOADER_BITS, RECORD_BITS, RECORD_PIECES = 32, 16, 8  #: about what the loader keeps of a slot and of a segment
@@ -108,29 +108,16 @@ def divisor_for(board: Board, frequency: float) -> int:
     return divisor
 
 
-def stream_of(board: Board, stream=None, lanes: int | None = None, ring: int | None = None,
-              memory: TableMemory | None = None) -> Stream:
-    """The stream that a board is to begin with.
+def embedded_stream(board: Board, lanes: int | None = None, ring: int | None = None,
+                    memory: TableMemory | None = None) -> bytes:
+    """The embedded network as a ``.tsy`` file, encoded for a decoder; what is ``None`` is the board's default."""
+    lanes, memory = lanes or board.lanes, memory or board.memory
+    alone = (ring or default_ring(lanes, memory)) == 1
+    return encode_network(digits.load(), lanes=lanes, spare=2 * alone, table_log_limit=MAX_TABLE_LOG[memory])
 
-    Parameters
-    ----------
-    board : Board
-    stream : Stream, bytes, path or None
-        A stream, or a ``.tsy`` file or its bytes; ``None`` encodes the embedded network.
-    lanes : int or None
-        Those of the stream; for the embedded network ``None`` takes the board's default.
-    ring, memory : int or None, TableMemory or None
-        Of the decoder that the embedded network is encoded for.
 
-    Raises
-    ------
-    ConfigError
-        If the stream was made for another number of lanes.
-    """
-    if stream is None:
-        lanes, memory = lanes or board.lanes, memory or board.memory
-        alone = (ring or default_ring(lanes, memory)) == 1
-        return encode_stream(digits.load(), lanes=lanes, spare=2 * alone, table_log_limit=MAX_TABLE_LOG[memory])[0]
+def _stream(stream, lanes):
+    """A stream that is given in one of several ways."""
     if not isinstance(stream, Stream):
         with naming("the stream" if isinstance(stream, bytes) else stream):
             stream = unpack(stream if isinstance(stream, bytes) else read_bytes(Path(stream)))[0]
@@ -145,8 +132,10 @@ def plan_design(board, stream=None, lanes: int | None = None, frequency: float |
     Parameters
     ----------
     board : str or Board
-    stream, lanes
-        See `stream_of`.
+    stream : Stream, bytes, path or None
+        A stream, or a ``.tsy`` file or its bytes; ``None`` takes the embedded network.
+    lanes : int or None
+        Those of the stream; for the embedded network ``None`` takes the board's default.
     frequency : float or None
         Hz of the clock; ``None`` takes the one that a build tries first.
     **decoder
@@ -156,7 +145,9 @@ def plan_design(board, stream=None, lanes: int | None = None, frequency: float |
     Raises
     ------
     ConfigError
-        If the board cannot hold it; names what is short.
+        If the board cannot hold it, or its clock not serve the line; names what is short.
+    FormatError, InputError
+        If the stream is none, or cannot be read.
     """
     board = find_board(board)
     divisor = divisor_for(board, board.clock if frequency is None else frequency)
@@ -165,7 +156,7 @@ def plan_design(board, stream=None, lanes: int | None = None, frequency: float |
         raise ConfigError("a board's decoder hands out dense weights only")
     wanted = lanes or board.lanes
     _check_luts(board, wanted, decoder.get("ring") or default_ring(wanted, memory))
-    stream = stream_of(board, stream, lanes, decoder.get("ring"), memory)
+    stream = _stream(embedded_stream(board, lanes, decoder.get("ring"), memory) if stream is None else stream, lanes)
     decoder["ring"] = decoder.get("ring") or default_ring(stream.config.lanes, memory)
     _check_luts(board, stream.config.lanes, decoder["ring"])
     config, contents = replace(stream.config, **decoder), None
@@ -185,18 +176,22 @@ def _words(stream):
     return tuple(int.from_bytes(data[i:i + size], "little") for i in range(0, len(data), size))
 
 
+def least_luts(lanes: int, ring: int) -> int:
+    """The look-up tables that so many lanes in rings take at least, the rest of the design included."""
+    return LUTS + (ALONE_LUTS if ring == 1 else RING_LUTS) * lanes
+
+
 def _check_luts(board, lanes, ring):
-    """Raise `ConfigError` if the device has fewer look-up tables than the least that so many lanes take."""
-    each = ALONE_LUTS if ring == 1 else RING_LUTS
-    least = LUTS + each * lanes
+    """Raise `ConfigError` if the device has too few look-up tables for so many lanes."""
+    least = least_luts(lanes, ring)
     if least > board.luts:
-        raise ConfigError(f"{lanes} lanes take {least:,} LUTs at least, and {board.name} has {board.luts:,}: at most "
-                          f"{(board.luts - LUTS) // each} lanes{' of tables in logic' if ring == 1 else ''}")
+        raise ConfigError(f"{lanes} lanes {'alone' if ring == 1 else f'in rings of {ring}'} take {least:,} LUTs at "
+                          f"least, and {board.name} has {board.luts:,}")
 
 
 def _depth(board, config, needed):
     """Words of the stream's memory: what the one stream of style ROM takes, or all that the board has room for."""
-    room = _room(board, config)
+    room = room_of(board, config)
     if needed > room:
         size = config.word_bits // 8
         raise ConfigError(f"the stream takes {needed * size:,} bytes, and {board.name} holds {room * size:,} beside a "
@@ -204,8 +199,8 @@ def _depth(board, config, needed):
     return max(2, needed) if config.table_style is TableStyle.ROM else room
 
 
-def _room(board, config):
-    """The most words that there is block RAM for."""
+def room_of(board: Board, config: Config) -> int:
+    """The most words of a stream that a board has block RAM for, beside a decoder; 0 if there is none left."""
     free = board.block_rams - OWN_RAMS - _table_rams(board, config)
     depths = [1 << power for power in range(8, 15)]
     return max((depth for depth in depths if _fits(board, config, depth, free)), default=0)

