@@ -16,15 +16,15 @@ from hw.tools import tool_version
 from .catalogue import BOARDS, find_board
 from .fastest import build_fastest
 from .fit import DesignPlan, embedded_stream, least_luts, plan_design, room_of
-from .flow import NAME, Built, tools_of
+from .flow import NAME, Built, commands_of
 
 __all__ = ["build_board", "main", "manifest_of"]
 
 
-def manifest_of(plan: DesignPlan, built: Built, stream, tried, seed: int) -> dict:
+def manifest_of(plan: DesignPlan, files: dict, built: Built, stream, tried, seed: int) -> dict:
     """What is written down about a build: what the host must know, and the figures."""
     board, figures = plan.board, summary(stream, plan.config)
-    tools = [tool for tool in tools_of(board) if tool == "yosys" or tool.startswith("nextpnr")]
+    tools = [tool for tool, *_ in commands_of(files) if tool == "yosys" or tool.startswith("nextpnr")]
     return {
         "board": board.name,
         "title": board.title,
@@ -79,7 +79,7 @@ def build_board(board, data: bytes, out, seed: int = 1, clock: float | None = No
     """
     plan = plan_design(board, data, **decoder)
     plan, files, built, tried = build_fastest(plan, seed, clock, progress)
-    manifest = manifest_of(plan, built, unpack(data)[0], tried, seed)
+    manifest = manifest_of(plan, files, built, unpack(data)[0], tried, seed)
     write_files(Path(out, "plan"), files)
     write_files(out, {"net.tsy": data, manifest["file"]: built.bitstream or built.netlist,
                       "manifest.json": json.dumps(manifest, indent=2) + "\n"})

@@ -41,5 +41,5 @@ class BoardClock(Elaboratable):
             m.d.always += timer.eq(timer + 1)
         with m.Else():
             m.d.always += ready.eq(1)
-        platform.add_clock_constraint(pll.clock, self._goal)
+        platform.add_clock_constraint(sync.clk, self._goal)
         return m

@@ -14,7 +14,7 @@ from .fit import DesignPlan
 from .pll import PllSetting
 from .top import BoardTop
 
-__all__ = ["NAME", "Built", "build_plan", "run_plan", "tools_of"]
+__all__ = ["NAME", "Built", "build_plan", "commands_of", "run_plan"]
 
 NAME = "top"
 PLACE_OPTIONS = ("--report", "report.json", "--timing-allow-fail")
@@ -69,15 +69,10 @@ def build_plan(plan: DesignPlan, setting: PllSetting, seed: int = 1):
         return plan.board.make_platform().prepare(top, NAME, emit_src=False, nextpnr_opts=options, synth_opts=synth)
 
 
-def _commands(files):
-    """The commands of a build plan as far as our tools go: where there is no bitstream, up to the netlist."""
+def commands_of(files: dict) -> list[list[str]]:
+    """The commands of a build plan as far as our tools go: for Xilinx, up to the netlist."""
     commands = json.loads(files[f"build_{NAME}.json"])["commands"]
     return [command for command in commands if command[0] != "vivado"]
-
-
-def tools_of(board) -> list[str]:
-    """The tools that a board's bitstream, or its netlist, takes."""
-    return [tool for tool in board.make_platform().required_tools if tool != "vivado"]
 
 
 def run_plan(plan: DesignPlan, files: dict, folder) -> Built:
@@ -98,9 +93,10 @@ def run_plan(plan: DesignPlan, files: dict, folder) -> Built:
     """
     for name, content in files.items():
         Path(folder, name).write_text(content, encoding="utf-8", newline="\n")
-    for tool in tools_of(plan.board):
-        tool_command(tool)
-    for tool, *arguments in _commands(files):
+    commands = commands_of(files)
+    for tool, *_ in commands:
+        tool_command(tool)  # a missing one shows before the work
+    for tool, *arguments in commands:
         run_tool(tool, *arguments, folder=folder)
     return _read(plan, Path(folder))
 

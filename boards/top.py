@@ -10,13 +10,14 @@ from .pll import PLLS, PllSetting
 
 __all__ = ["BoardTop"]
 
-VISIBLE = 0.05  #: seconds that a light stays on at least
+VISIBLE = 0.05  #: seconds that a light stays on at least; up to twice as long
 
 
 class BoardTop(Elaboratable):
     """All of a board.
 
-    A light that shows ``running`` stays on for a twentieth of a second, since a run may be shorter than an eye can see.
+    A light that shows ``running`` stays on for a twentieth of a second or longer, since a run may be shorter than an
+    eye can see.
 
     Parameters
     ----------
@@ -44,13 +45,13 @@ class BoardTop(Elaboratable):
 
     def _lights(self, m, platform, shown):
         """The lights, each behind a register."""
-        ticks = round(VISIBLE * self._plan.frequency)
-        timer, running = Signal(range(ticks + 1)), Signal()
-        m.d.sync += running.eq(shown["running"] | (timer != 0))
+        bits = round(VISIBLE * self._plan.frequency).bit_length()
+        timer, running = Signal(bits + 1, init=1 << bits), Signal()
+        m.d.sync += running.eq(~timer[-1])
         with m.If(shown["running"]):
-            m.d.sync += timer.eq(ticks)
-        with m.Elif(timer != 0):
-            m.d.sync += timer.eq(timer - 1)
+            m.d.sync += timer.eq(0)
+        with m.Elif(~timer[-1]):
+            m.d.sync += timer.eq(timer + 1)
         shown = shown | {"running": running}
         ports = {}
         for number, light in enumerate(self._plan.board.lights):
