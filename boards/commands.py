@@ -5,25 +5,23 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.config import Config
-from hw.layouts import segment_numbers
 from hw.memory import LATENCY
-from hw.memory.interface import write_layout
 
 from .answers import answer_layout
 from .protocol import (
     ANSWER,
-    FRAME_BYTES,
     MAX_DATA,
     MAX_RESULTS,
     NUMBER_BYTES,
     NUMBERS,
-    RESULT,
     SUMMARY,
     Command,
     State,
     Status,
     layout_of,
 )
+from .requests import REQUEST
+from .runner import run_signature
 
 __all__ = ["Commands"]
 
@@ -53,35 +51,18 @@ class Commands(wiring.Component):
 
     Members
     -------
-    request, length, address, data, done
-        Of a `RequestReader`, from the other side.
+    requests : In(`REQUEST`)
     content : Out(stream of `answer_layout`)
         For an `AnswerWriter`.
-    start, dump, stop, run_length, digest, write, summary, segment, result, dumping, weights, over
-        Of a `Runner`, from the other side.
+    runs : Out(`run_signature`)
     """
 
     def __init__(self, config: Config, depth: int, identity: bytes, begin: tuple[int, int] | None = None):
         self._config, self._depth, self._identity, self._begin = config, depth, identity, begin
         super().__init__({
-            "request": In(1),
-            "length": In(range(FRAME_BYTES + 1)),
-            "address": Out(range(FRAME_BYTES)),
-            "data": In(8),
-            "done": Out(1),
+            "requests": In(REQUEST),
             "content": Out(stream.Signature(answer_layout())),
-            "start": Out(1),
-            "dump": Out(1),
-            "stop": Out(1),
-            "run_length": Out(range(depth + 1)),
-            "digest": Out(32),
-            "write": Out(write_layout(config.word_bits, depth)),
-            "summary": In(layout_of(SUMMARY)),
-            "segment": Out(segment_numbers(config)),
-            "result": In(layout_of(RESULT)),
-            "dumping": In(1),
-            "weights": In(stream.Signature(8)),
-            "over": In(1),
+            "runs": Out(run_signature(config, depth)),
         })
 
     def elaborate(self, platform):
@@ -91,13 +72,13 @@ class Commands(wiring.Component):
         self._status, self._index = Signal(Status), Signal(range(max(len(self._identity), SUMMARY_BYTES)))
         self._left, self._at = Signal(range(MAX_DATA + 1)), Signal(32)
         m.d.comb += [
-            self.run_length.eq(head.first),
-            self.digest.eq(head.second),
-            self.segment.eq(head.first),
+            self.runs.length.eq(head.first),
+            self.runs.digest.eq(head.second),
+            self.runs.segment.eq(head.first),
         ]
         with m.FSM():
             with m.State("wake"):
-                m.d.comb += self.start.eq(self._begin is not None)
+                m.d.comb += self.runs.start.eq(self._begin is not None)
                 m.next = "idle"
             self._read(m)
             self._judge(m)
@@ -111,7 +92,7 @@ class Commands(wiring.Component):
                 m.d.sync += self._at.eq(~0)  # so that the next DUMP decodes from the begin
                 self._send(m, 0, "done", last=1, spoilt=1)
             with m.State("done"):
-                m.d.comb += self.done.eq(1)
+                m.d.comb += self.requests.done.eq(1)
                 m.next = "idle"
         return m
 
@@ -135,28 +116,31 @@ class Commands(wiring.Component):
 
     def _read(self, m):
         """The begin of the request."""
-        whole = self._head.shape().size // 8
+        requests, whole = self.requests, _request_layout().size // 8
         with m.State("idle"):
-            m.d.sync += [self.address.eq(0), self._index.eq(0)]
-            with m.If(self.request):
+            m.d.sync += [requests.address.eq(0), self._index.eq(0)]
+            with m.If(requests.request):
                 m.next = "head"
         self._fetch(m, "head", "head byte")
         with m.State("head byte"):
-            m.d.sync += [self._head.eq(Cat(self._head, self.data)[8:]), self.address.eq(self.address + 1)]
+            m.d.sync += [self._head.eq(Cat(self._head, requests.data)[8:]), requests.address.eq(requests.address + 1)]
             m.next = "head"
-            with m.If(self.address == whole - 1):
-                m.d.sync += self.address.eq(HEAD + NUMBER_BYTES)  # where the data of a LOAD begin
+            with m.If(requests.address == whole - 1):
+                m.d.sync += requests.address.eq(HEAD + NUMBER_BYTES)  # where the data of a LOAD begin
                 m.next = "sum"
 
     def _judge(self, m):
         """The status of the request. Sums and comparisons are cycles of their own."""
         head, word = self._head, self._config.word_bits // 8
-        content, begin = self.length, HEAD + NUMBER_BYTES
+        content, begin = self.requests.length, HEAD + NUMBER_BYTES
         words, odd = Signal(range(MAX_DATA + 1)), Signal()
-        m.d.comb += [words.eq((content - begin) >> (word.bit_length() - 1)), odd.eq((content - begin) & (word - 1) != 0)]
+        m.d.comb += [
+            words.eq((content - begin) >> (word.bit_length() - 1)),
+            odd.eq(((content - begin) & (word - 1)) != 0),
+        ]
         known, fits, busy, able, ranged = Signal(), Signal(), Signal(), Signal(), Signal()
         total, limit, size = Signal(33), Signal(32), Signal()
-        state = self.summary.state
+        state = self.runs.summary.state
         with m.State("sum"):
             m.d.sync += [
                 known.eq(self._is(*Command)),
@@ -176,10 +160,10 @@ class Commands(wiring.Component):
                 with m.Case(Command.DECODE):
                     m.d.sync += size.eq(head.first != 0)
                 with m.Case(Command.RESULTS):
-                    m.d.sync += [total.eq(head.first + head.second), limit.eq(self.summary.segments),
+                    m.d.sync += [total.eq(head.first + head.second), limit.eq(self.runs.summary.segments),
                                  size.eq(head.second <= MAX_RESULTS)]
                 with m.Case(Command.DUMP):
-                    m.d.sync += [total.eq(head.first + head.second), limit.eq(self.summary.weights),
+                    m.d.sync += [total.eq(head.first + head.second), limit.eq(self.runs.summary.weights),
                                  size.eq((head.second != 0) & (head.second <= MAX_DATA))]
             m.next = "compare"
         with m.State("compare"):
@@ -193,38 +177,42 @@ class Commands(wiring.Component):
     def _obey(self, m):
         """What the command does to the runner."""
         begins = Signal()  # weights from before where the last ones ended
-        m.d.sync += begins.eq(~self.dumping | (self._head.first < self._at))
+        m.d.sync += begins.eq(~self.runs.dumping | (self._head.first < self._at))
         with m.State("obey"):
             m.d.sync += self._left.eq(self._head.second)
             m.next = "tag"
             with m.If(self._status == Status.OK):
                 m.d.comb += [
-                    self.start.eq(self._is(Command.DECODE)),
-                    self.stop.eq(self._is(Command.LOAD, Command.RESET)),
-                    self.dump.eq(self._is(Command.DUMP) & begins),
+                    self.runs.start.eq(self._is(Command.DECODE)),
+                    self.runs.stop.eq(self._is(Command.LOAD, Command.RESET)),
+                    self.runs.dump.eq(self._is(Command.DUMP) & begins),
                 ]
-                with m.If(self.dump):
+                with m.If(self.runs.dump):
                     m.d.sync += self._at.eq(0)
                 with m.If(self._is(Command.LOAD)):
                     m.next = "load"
 
     def _load(self, m):
         """The words of a LOAD go into the stream memory."""
-        word_bytes = self._config.word_bits // 8
+        requests, word_bytes = self.requests, self._config.word_bits // 8
         word, count = Signal(self._config.word_bits), Signal(range(max(word_bytes, 2)))
-        m.d.comb += [self.write.data.eq(word), self.write.address.eq(self._head.first)]
+        m.d.comb += [self.runs.write.data.eq(word), self.runs.write.address.eq(self._head.first)]
         self._fetch(m, "load", "load byte")
         with m.State("load byte"):
-            m.d.sync += [word.eq(Cat(word, self.data)[8:]), self.address.eq(self.address + 1), count.eq(count + 1)]
+            m.d.sync += [
+                word.eq(Cat(word, requests.data)[8:]),
+                requests.address.eq(requests.address + 1),
+                count.eq(count + 1),
+            ]
             m.next = "load"
             with m.If(count == word_bytes - 1):
                 m.d.sync += count.eq(0)
                 m.next = "word"
         with m.State("word"):
-            m.d.comb += self.write.enable.eq(1)
+            m.d.comb += self.runs.write.enable.eq(1)
             m.d.sync += self._head.first.eq(self._head.first + 1)
             m.next = "load"
-            with m.If(self.address == self.length):
+            with m.If(requests.address == requests.length):
                 m.next = "tag"
 
     def _record(self, m, name, content, after):
@@ -247,18 +235,19 @@ class Commands(wiring.Component):
             self._send(m, head.command | ANSWER, "status")
         with m.State("status"):
             sent = self._send(m, self._status, "end")
-            for command, after in ((Command.IDENTIFY, "identity"), (Command.RESULTS, "summary"), (Command.DUMP, "seek")):
+            for command, after in (
+                    (Command.IDENTIFY, "identity"), (Command.RESULTS, "summary"), (Command.DUMP, "seek")):
                 with m.If(sent & (self._status == Status.OK) & self._is(command)):
                     m.next = after
         self._record(m, "identity", [Const(byte, 8) for byte in self._identity], "end")
-        self._record(m, "summary", _bytes_of(self.summary), "next result")
+        self._record(m, "summary", _bytes_of(self.runs.summary), "next result")
         with m.State("next result"):
             m.d.sync += self._left.eq(self._left - 1)
             m.next = "result"
             with m.If(self._left == 0):
                 m.next = "end"
         self._fetch(m, "result", "result bytes")
-        self._record(m, "result bytes", _bytes_of(self.result), "result sent")
+        self._record(m, "result bytes", _bytes_of(self.runs.result), "result sent")
         with m.State("result sent"):
             m.d.sync += head.first.eq(head.first + 1)
             m.next = "next result"
@@ -270,17 +259,18 @@ class Commands(wiring.Component):
             m.d.sync += there.eq(self._at == self._head.first)
             m.next = "weight"
         with m.State("weight"):
-            with m.If(self.weights.valid & ~there):
-                m.d.comb += self.weights.ready.eq(1)
+            with m.If(self.runs.weights.valid & ~there):
+                m.d.comb += self.runs.weights.ready.eq(1)
                 m.d.sync += self._at.eq(self._at + 1)
                 m.next = "seek"
-            with m.Elif(self.weights.valid):
-                with m.If(self._send(m, self.weights.payload, "weight")):
-                    m.d.comb += self.weights.ready.eq(1)
+            with m.Elif(self.runs.weights.valid):
+                sent = self._send(m, self.runs.weights.payload, "weight")
+                with m.If(sent):
+                    m.d.comb += self.runs.weights.ready.eq(1)
                     m.d.sync += [self._at.eq(self._at + 1), self._left.eq(self._left - 1)]
-                    with m.If(self._left == 1):
-                        m.next = "end"
-            with m.Elif(self.over):
+                with m.If(sent & (self._left == 1)):
+                    m.next = "end"
+            with m.Elif(self.runs.over):
                 m.next = "spoil"
 
 

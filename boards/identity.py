@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from golden.config import Config, TableMemory, TableStyle
-from golden.header import VERSION as FORMAT
 from golden.errors import ConfigError, FormatError
+from golden.header import VERSION as FORMAT
 
 from .protocol import IDENTITY, VERSION, pack_fields, unpack_fields
 
@@ -21,7 +21,7 @@ class Identity:
     ----------
     name : str
     config : Config
-        Of its decoder, dense.
+        Of its decoder, dense, with its queue as a number.
     stream : int
         Style ROM: the CRC-32 of the header of the one stream that it decodes; style RAM: 0.
     depth : int
@@ -44,7 +44,7 @@ class Identity:
         config = self.config
         style = RAM * (config.table_style is TableStyle.RAM) | BLOCK * (config.table_memory is TableMemory.BLOCK)
         values = {**config.as_dict(), "protocol": VERSION, "format": FORMAT, "style": style,
-                  "queue": config.parts_ahead, "stream": self.stream, "depth": self.depth, "frequency": self.frequency,
+                  "stream": self.stream, "depth": self.depth, "frequency": self.frequency,
                   "design": self.design}
         return pack_fields(IDENTITY, values) + self.name.encode("ascii")
 

@@ -12,9 +12,9 @@ from .protocol import RESULT, SUMMARY, layout_of
 from .unpacker import piece_layout
 from .weights_crc import WeightsCrc
 
-__all__ = ["Results"]
+__all__ = ["COUNTS", "Results"]
 
-COUNTS = dict(SUMMARY[2:])
+COUNTS = dict(SUMMARY[2:])  #: what is counted, and in how many bytes
 
 
 class Results(wiring.Component):
