@@ -29,7 +29,7 @@ __all__ = ["DesignPlan", "divisor_for", "embedded_stream", "least_luts", "plan_d
 OWN_RAMS = 6  #: block RAMs that are kept for what is neither the stream's memory nor the decoder's tables
 LOADER_BITS, RECORD_BITS, RECORD_PIECES = 32, 16, 8  #: about what the loader keeps of a slot and of a segment
 BAUD_ERROR = 0.02  #: the largest error of the serial line's speed, as a share of it
-LUTS, ALONE_LUTS, RING_LUTS = 1000, 250, 60  #: the least that a design takes, each lane alone, each lane in a ring
+LUTS, ALONE_LUTS, RING_LUTS = 1800, 350, 60  #: the least that a design takes, each lane alone, each lane in a ring
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,11 @@
 """From a plan to a bitstream: Amaranth's own build plan for the board, run by the tools that are there."""
 
 import json
-import warnings
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from golden.errors import TansyError
 from hw.critical_path import clock_of
 from hw.pnr import cells_of, count
 from hw.targets import find_target
@@ -64,9 +65,7 @@ def build_plan(plan: DesignPlan, setting: PllSetting, seed: int = 1):
     top = BoardTop(plan, setting, target.goal * 1e6 or plan.frequency)
     options = " ".join([*PLACE_OPTIONS, "--seed", str(seed), "--freq", str(target.goal)])
     synth = " ".join(target.synth.split()[1:])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of descriptions in amaranth-boards
-        return plan.board.make_platform().prepare(top, NAME, emit_src=False, nextpnr_opts=options, synth_opts=synth)
+    return plan.board.make_platform().prepare(top, NAME, emit_src=False, nextpnr_opts=options, synth_opts=synth)
 
 
 def commands_of(files: dict) -> list[list[str]]:
@@ -89,7 +88,7 @@ def run_plan(plan: DesignPlan, files: dict, folder) -> Built:
     Raises
     ------
     TansyError
-        If a tool is not there, or fails: because the design is too large, for one.
+        If a tool is not there, or fails; if the design is too large, names what is short.
     """
     for name, content in files.items():
         Path(folder, name).write_text(content, encoding="utf-8", newline="\n")
@@ -97,8 +96,20 @@ def run_plan(plan: DesignPlan, files: dict, folder) -> Built:
     for tool, *_ in commands:
         tool_command(tool)  # a missing one shows before the work
     for tool, *arguments in commands:
-        run_tool(tool, *arguments, folder=folder)
+        try:
+            run_tool(tool, *arguments, folder=folder)
+        except TansyError as error:
+            raise TansyError(_too_large(plan.board, Path(folder)) or str(error)) from None
     return _read(plan, Path(folder))
+
+
+def _too_large(board, folder):
+    """What the design takes more of than the board has, if that is why place and route failed."""
+    log = folder / f"{NAME}.tim"
+    lines = re.findall(r"\s(\w+): +(\d+)/ *(\d+) ", log.read_text(encoding="utf-8") if log.is_file() else "")
+    short = [f"{int(used):,} {kind}, and {board.name} has {int(there):,}" for kind, used, there in lines
+             if int(used) > int(there)]
+    return f"the design takes {'; '.join(short)}" if short else ""
 
 
 def _read(plan, folder):

@@ -1,6 +1,6 @@
 """The top of a board: its design at the pins, with clock, reset, serial line and lights."""
 
-from amaranth.hdl import Cat, Elaboratable, Module, Signal
+from amaranth.hdl import Cat, ClockDomain, Elaboratable, Module, Signal
 from amaranth.lib import io
 
 from .catalogue import SHOWN
@@ -34,7 +34,8 @@ class BoardTop(Elaboratable):
     def elaborate(self, platform):
         m = Module()
         board = self._plan.board
-        m.submodules.clock = BoardClock(PLLS[board.pll](self._setting), self._goal)
+        m.domains.sync = domain = ClockDomain()
+        m.submodules.clock = BoardClock(domain, PLLS[board.pll](self._setting), self._goal)
         m.submodules.design = design = BoardDesign(self._plan)
         line = platform.request(board.uart, dir="-")
         m.submodules.rx = rx = io.Buffer("i", line.rx)

@@ -65,7 +65,7 @@ def test_the_identity_tells_designs_apart():
 @pytest.mark.parametrize("name, more, message", [
     ("ulx4m", {}, "board must be one of ulx3s-85f, ulx3s-25f, .*, not 'ulx4m'"),
     ("icebreaker", {"lanes": 32, "table_memory": TableMemory.LOGIC},
-     "32 lanes alone take 9,000 LUTs at least, and icebreaker has 5,280"),
+     "32 lanes alone take 13,000 LUTs at least, and icebreaker has 5,280"),
     ("ulx3s-85f", {"frequency": 7e6}, "cycles per bit must be from 8 to 65536, not 7"),
     ("ulx3s-85f", {"frequency": 10.45e6}, "clock of 10.450 MHz gives 1,045,000 baud, not 1,000,000 within 2%"),
     ("ulx3s-85f", {"output": OutputMode.SPARSE}, "dense weights only"),
