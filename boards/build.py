@@ -15,7 +15,7 @@ from hw.tools import tool_version
 
 from .catalogue import BOARDS, find_board
 from .fastest import build_fastest
-from .fit import DesignPlan, embedded_stream, least_luts, plan_design, room_of
+from .fit import DesignPlan, default_memory, embedded_stream, least_luts, plan_design, room_of
 from .flow import NAME, Built, commands_of
 
 __all__ = ["build_board", "main", "manifest_of"]
@@ -165,18 +165,17 @@ def _arguments():
 def _build(args):
     """What ``--board`` asks for."""
     board = find_board(args.board)
-    if args.memory is None:
-        args.memory = board.memory.value
-    lanes = args.lanes or board.lanes
-    data = read_bytes(args.stream) if args.stream else None
-    if data is None:
-        Config(lanes=lanes)
-        decoder_options(args, lanes)  # wrong ones show before the work
-        data = embedded_stream(board, lanes, args.ring, TableMemory(args.memory))
-    with naming(args.stream or "the stream"):
-        made = unpack(data)[0].config.lanes
-    return build_board(board, data, args.output, args.seed, args.clock and args.clock * 1e6, True, lanes=args.lanes,
-                       **decoder_options(args, made), **rooms_of(args))
+    data, lanes = None, args.lanes or board.lanes
+    if args.stream:
+        data = read_bytes(args.stream)
+        with naming(args.stream):
+            lanes = unpack(data)[0].config.lanes
+    Config(lanes=lanes)
+    args.memory = args.memory or default_memory(board, lanes).value
+    decoder = decoder_options(args, lanes) | rooms_of(args)  # wrong ones show before the work
+    data = data or embedded_stream(board, lanes, args.ring, decoder["table_memory"])
+    clock = args.clock and args.clock * 1e6
+    return build_board(board, data, args.output, args.seed, clock, progress=True, lanes=args.lanes, **decoder)
 
 
 def main():

@@ -134,7 +134,8 @@ BOARDS = {board.name: board for board in (
     Board(
         name="tang-nano-9k", title="Sipeed Tang Nano 9K, Gowin GW1NR-9C", platform="boards.tang_nano_9k:Platform",
         target="gw1n-9", luts=8_640, block_rams=26, oscillator=27e6, pll="gowin", clock=54e6, lanes=8,
-        memory=TableMemory.BLOCK, lights=_in_a_row(0, 1, 2), load="openFPGALoader -b tangnano9k {}", baud=115_200, bitstream="fs"),
+        memory=TableMemory.BLOCK, lights=_in_a_row(0, 1, 2), load="openFPGALoader -b tangnano9k {}", baud=115_200,
+        bitstream="fs"),
     Board(
         name="arty-a7", title="Digilent Arty A7-35T, Xilinx Artix-7 XC7A35T", platform="boards.arty_a7:Platform",
         target="xilinx-7", luts=20_800, block_rams=100, oscillator=100e6, pll="xilinx", clock=100e6, lanes=8,

@@ -24,7 +24,7 @@ from .catalogue import Board, find_board
 from .protocol import digest_of
 from .uart import check_divisor
 
-__all__ = ["DesignPlan", "divisor_for", "embedded_stream", "least_luts", "plan_design", "room_of"]
+__all__ = ["DesignPlan", "default_memory", "divisor_for", "embedded_stream", "least_luts", "plan_design", "room_of"]
 
 OWN_RAMS = 6  #: block RAMs that are kept for what is neither the stream's memory nor the decoder's tables
 LOADER_BITS, RECORD_BITS, RECORD_PIECES = 32, 16, 8  #: about what the loader keeps of a slot and of a segment
@@ -108,10 +108,20 @@ def divisor_for(board: Board, frequency: float) -> int:
     return divisor
 
 
+def default_memory(board: Board, lanes: int) -> TableMemory:
+    """What the tables of so many lanes are made of if the user does not say: the board's default, where lanes allow."""
+    try:
+        default_ring(lanes, board.memory)
+    except ConfigError:
+        return TableMemory.LOGIC
+    return board.memory
+
+
 def embedded_stream(board: Board, lanes: int | None = None, ring: int | None = None,
                     memory: TableMemory | None = None) -> bytes:
     """The embedded network as a ``.tsy`` file, encoded for a decoder; what is ``None`` is the board's default."""
-    lanes, memory = lanes or board.lanes, memory or board.memory
+    lanes = lanes or board.lanes
+    memory = memory or default_memory(board, lanes)
     alone = (ring or default_ring(lanes, memory)) == 1
     return encode_network(digits.load(), lanes=lanes, spare=2 * alone, table_log_limit=MAX_TABLE_LOG[memory])
 
@@ -151,14 +161,13 @@ def plan_design(board, stream=None, lanes: int | None = None, frequency: float |
     """
     board = find_board(board)
     divisor = divisor_for(board, board.clock if frequency is None else frequency)
-    memory = decoder.setdefault("table_memory", board.memory)
     if decoder.get("output", OutputMode.DENSE) is not OutputMode.DENSE:
         raise ConfigError("a board's decoder hands out dense weights only")
-    wanted = lanes or board.lanes
-    _check_luts(board, wanted, decoder.get("ring") or default_ring(wanted, memory))
-    stream = _stream(embedded_stream(board, lanes, decoder.get("ring"), memory) if stream is None else stream, lanes)
-    decoder["ring"] = decoder.get("ring") or default_ring(stream.config.lanes, memory)
-    _check_luts(board, stream.config.lanes, decoder["ring"])
+    if stream is None:
+        _complete(board, decoder, lanes or board.lanes)
+        stream = embedded_stream(board, lanes, decoder["ring"], decoder["table_memory"])
+    stream = _stream(stream, lanes)
+    _complete(board, decoder, stream.config.lanes)
     config, contents = replace(stream.config, **decoder), None
     if config.table_style is TableStyle.ROM:
         config, contents = rom_config(stream, config), contents_of(stream)
@@ -170,6 +179,16 @@ def plan_design(board, stream=None, lanes: int | None = None, frequency: float |
                       frequency=board.clock if frequency is None else frequency, divisor=divisor)
 
 
+def _complete(board, decoder, lanes):
+    """Put the defaults for so many lanes into the fields of `Config`; raise `ConfigError` if they do not fit."""
+    memory = decoder["table_memory"] = decoder.get("table_memory") or default_memory(board, lanes)
+    ring = decoder["ring"] = decoder.get("ring") or default_ring(lanes, memory)
+    least = least_luts(lanes, ring)
+    if least > board.luts:
+        raise ConfigError(f"{lanes} lanes {'alone' if ring == 1 else f'in rings of {ring}'} take {least:,} LUTs at "
+                          f"least, and {board.name} has {board.luts:,}")
+
+
 def _words(stream):
     """The stream, as the memory has it."""
     data, size = stream_bytes(stream), stream.config.word_bits // 8
@@ -179,14 +198,6 @@ def _words(stream):
 def least_luts(lanes: int, ring: int) -> int:
     """The look-up tables that so many lanes in rings take at least, the rest of the design included."""
     return LUTS + (ALONE_LUTS if ring == 1 else RING_LUTS) * lanes
-
-
-def _check_luts(board, lanes, ring):
-    """Raise `ConfigError` if the device has too few look-up tables for so many lanes."""
-    least = least_luts(lanes, ring)
-    if least > board.luts:
-        raise ConfigError(f"{lanes} lanes {'alone' if ring == 1 else f'in rings of {ring}'} take {least:,} LUTs at "
-                          f"least, and {board.name} has {board.luts:,}")
 
 
 def _depth(board, config, needed):

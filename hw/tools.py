@@ -11,7 +11,7 @@ from golden.errors import TansyError
 __all__ = ["run_tool", "tool_command", "tool_version"]
 
 NATIVE = {"nextpnr-himbaechel-gowin": "nextpnr-himbaechel"}  # programs with another name outside of PyPI
-EXTRAS = {"yosys": "tansy"}  # what brings a tool, if not tansy[pnr]
+EXTRAS = {"yosys": "tansy", "gowin_pack": "tansy[boards]"}  # what brings a tool, if not tansy[pnr]
 WITH = {"ecppack": "nextpnr-ecp5", "ecppll": "nextpnr-ecp5", "icepack": "nextpnr-ice40", "icepll": "nextpnr-ice40"}
 MODULES = {"gowin_pack": ("apycula.gowin_pack", "Apycula")}  # tools in Python: module, what brings it
 

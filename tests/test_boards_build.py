@@ -2,26 +2,39 @@
 
 import hashlib
 import json
+import re
 import subprocess
 import sys
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from amaranth.hdl import ClockDomain, Fragment, Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
-from boards import fastest
+from boards import fastest, top
 from boards.build import build_board
 from boards.catalogue import BOARDS, find_board
 from boards.clock import BoardClock
 from boards.fastest import ATTEMPTS, build_fastest
 from boards.fit import embedded_stream, plan_design
-from boards.flow import NAME, Built, build_plan
+from boards.flow import NAME, Built, build_plan, run_plan
 from boards.pll import PLLS, Ice40Pll, best_setting
-from golden.config import TableMemory
+from golden.codec import decode
+from golden.config import Config
+from golden.container import unpack
 from golden.errors import TansyError
+from golden.network import encode_network
 
-SMALL = {"lanes": 3, "table_memory": TableMemory.BLOCK}
+MHZ = 10 ** 6
+
+
+def small_stream():
+    """A stream of few weights for the smallest of decoders."""
+    weights = np.random.default_rng(0).choice([-1, 0, 0, 0, 1], 600).astype(np.int8)
+    return encode_network({"w": weights}, lanes=1, word_bits=16, table_log=5, max_run=2, preload=4)
 
 
 def command(*arguments):
@@ -30,12 +43,35 @@ def command(*arguments):
     return done.returncode, done.stdout, done.stderr
 
 
-def planned(name, **more):
-    """The build plan of a small design."""
+class SmallDesign(wiring.Component):
+    """In place of a board's design: the line turned around, a counter at the lights."""
+
+    rx: In(1, init=1)
+    tx: Out(1, init=1)
+    running: Out(1)
+    passed: Out(1)
+    failed: Out(1)
+
+    def __init__(self, plan):
+        super().__init__()
+
+    def elaborate(self, platform):
+        m = Module()
+        count = Signal(22)
+        m.d.sync += [count.eq(count + 1), self.tx.eq(self.rx)]
+        m.d.comb += [self.running.eq(count[-1]), self.passed.eq(count[-2]), self.failed.eq(count[-3])]
+        return m
+
+
+def planned(name, seed=1):
+    """The plan of a board and its build plan, with a `SmallDesign`."""
     board = find_board(name)
-    plan = plan_design(board, **SMALL, **more)
+    plan = plan_design(board, small_stream())
     setting = best_setting(PLLS[board.pll], board.oscillator, plan.frequency)
-    return build_plan(plan.at(float(setting.output)), setting)
+    plan = plan.at(float(setting.output))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(top, "BoardDesign", SmallDesign)
+        return plan, build_plan(plan, setting, seed).files
 
 
 class FakePll(Ice40Pll):
@@ -129,7 +165,82 @@ PINS = {  # serial line in, out, lights
     ("arty-a7", "xdc", r"LOC (\w+)"),
 ])
 def test_the_plan_has_the_pins(name, file, pattern):
-    import re
-    plan = planned(name)
-    assert set(re.findall(pattern, plan.files[f"{NAME}.{file}"])) == PINS[name]
-    assert plan.digest() == planned(name).digest()
+    assert set(re.findall(pattern, planned(name)[1][f"{NAME}.{file}"])) == PINS[name]
+
+
+@pytest.mark.parametrize("name, size", [("icebreaker", 104_090), ("orangecrab", 100_000), ("tang-nano-9k", 2_000_000)])
+def test_a_seed_gives_the_same_bytes_again_and_another_seed_others(name, size, tmp_path):
+    made = []
+    for number, seed in enumerate((1, 1, 2)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        made.append(run_plan(*planned(name, seed), folder))
+    assert len(made[0].bitstream) == pytest.approx(size, rel=0.05)
+    assert made[0] == made[1]
+    assert made[0].bitstream != made[2].bitstream
+    assert made[0].fmax > 60 * MHZ and 50 < made[0].lut < 120
+
+
+@pytest.mark.parametrize("name, megahertz", [("ice40-hx8k-b-evn", 40), ("ulx3s-25f", 75)])
+def test_a_small_decoder_goes_all_the_way_to_a_bitstream(name, megahertz, tmp_path):
+    data, board = small_stream(), find_board(name)
+    manifest = build_board(board, data, tmp_path / "out", clock=megahertz * MHZ)
+    assert manifest == json.loads((tmp_path / "out" / "manifest.json").read_text())
+    bitstream = (tmp_path / "out" / manifest["file"]).read_bytes()
+    assert manifest["sha256"] == hashlib.sha256(bitstream).hexdigest()
+    assert (tmp_path / "out" / "net.tsy").read_bytes() == data
+    assert manifest["fmax"] >= manifest["frequency"] > (megahertz - 1) * MHZ
+    assert manifest["block_rams"] <= board.block_rams and 2000 < manifest["lut"] < board.luts
+    plan = plan_design(board, data).at(manifest["frequency"])
+    assert Config.from_dict(manifest["config"]) == plan.config
+    assert (manifest["identity"], manifest["digest"]) == (plan.identity, plan.digest)
+    assert manifest["weights"] == sum(map(len, decode(unpack(data)[0]))) == 600
+    assert (tmp_path / "out" / "plan" / f"build_{NAME}.sh").is_file()
+    code, out, _ = command("--report", "-o", tmp_path / "out")
+    assert code == 0 and board.title in out and board.load.split()[0] in out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BOARDS)
+def test_every_board_with_its_own_decoder(name, tmp_path):
+    code, out, error = command("--board", name, "-o", tmp_path, "--json")
+    assert code == 0, error
+    manifest = json.loads(out)
+    print(out)
+    if manifest["fmax"] is not None:
+        assert manifest["fmax"] >= manifest["frequency"]
+    assert manifest["lut"] < manifest["luts"]
+
+
+def test_list():
+    code, out, _ = command("--list")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()[1:]] == list(BOARDS)
+    rows = {row["board"]: row for row in json.loads(command("--list", "--json")[1])}
+    assert rows["tang-nano-9k"]["stream_bytes"] == 32_768
+    assert all(row["least_luts"] <= row["luts"] for row in rows.values())
+
+
+@pytest.mark.parametrize("arguments, complaint", [
+    (["--board", "ulx4m"], "board must be one of ulx3s-85f"),
+    (["--board", "ulx3s-85f", "--lanes", "65"], "lanes must be a whole number from 1 to 64, not 65"),
+    (["--board", "icebreaker", "--lanes", "64"], "64 lanes in rings of 4 take 5,640 LUTs at least, and icebreaker has"),
+    (["--board", "icebreaker", "--clock", "5"], "the PLL makes 16 to 275 MHz, none of it from 12 MHz and at most 5"),
+    (["--board", "ulx3s-85f", "--output-mode", "sparse"], "a board's decoder hands out dense weights only"),
+    (["--board", "ulx3s-85f", "--max-tables", "9"], "room for tables and segments must be given with --tables ram"),
+    (["--board", "ulx3s-85f", "--stream", "nowhere.tsy"], "nowhere.tsy: cannot be read"),
+    (["--report", "-o", "nowhere"], "nowhere/manifest.json: cannot be read"),
+    (["--list", "--report"], "not allowed with argument"),
+])
+def test_bad_input_is_one_line_and_leaves_nothing(arguments, complaint, tmp_path):
+    more = ["-o", tmp_path / "out"] if "-o" not in arguments else []
+    code, out, error = command(*arguments, *more)
+    assert (code, out, error.count("\n")) == (2, "", 1)
+    assert complaint in error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_no_build_is_named(tmp_path):
+    (tmp_path / "manifest.json").write_text('{"top": "decoder"}')
+    complaint = f"boards.build: error: {tmp_path}/manifest.json: not a manifest of boards.build\n"
+    assert command("--report", "-o", tmp_path) == (2, "", complaint)
