@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from amaranth.hdl import ClockDomain, Fragment, Module, Signal
-from amaranth.lib import wiring
+from amaranth.lib import io, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
@@ -21,6 +21,7 @@ from boards.clock import BoardClock
 from boards.fastest import ATTEMPTS, build_fastest
 from boards.fit import embedded_stream, plan_design
 from boards.flow import NAME, Built, build_plan, run_plan
+from boards.lights import BoardLights
 from boards.pll import PLLS, Ice40Pll, best_setting
 from golden.codec import decode
 from golden.config import Config
@@ -109,6 +110,44 @@ def test_the_reset_lasts_until_the_pll_has_locked_and_settled():
         ctx.set(pll.locked, 0)
         await cycles(5)
         assert ctx.get(count) == 0
+
+    simulator.add_testbench(testbench)
+    simulator.run()
+
+
+class Ports:
+    """In place of a platform: what is asked of it, as ports of a simulation."""
+
+    def __init__(self):
+        self.there = {}
+
+    def request(self, name, number=0, dir=None):
+        return self.there.setdefault((name, number), io.SimulationPort("io", 1))
+
+
+@pytest.mark.parametrize("name, green, red", [("icebreaker", ("led_g", 0), ("led_r", 0)),
+                                              ("ulx3s-85f", ("led", 1), ("led", 2))])
+def test_lights_show_what_they_should_and_running_long_enough(name, green, red):
+    ports, lights = Ports(), BoardLights(find_board(name).lights, 1000)
+    simulator = Simulator(Fragment.get(lights, ports))
+    simulator.add_clock(1e-3)
+    running = ports.there[("led", 0) if name == "ulx3s-85f" else green]
+
+    async def testbench(ctx):
+        await ctx.tick().repeat(3)
+        assert not any(ctx.get(port.o) for port in ports.there.values())
+        ctx.set(lights.running, 1)
+        await ctx.tick()
+        ctx.set(lights.running, 0)
+        await ctx.tick().repeat(50)
+        assert ctx.get(running.o) == 1
+        await ctx.tick().repeat(60)
+        assert ctx.get(running.o) == 0
+        for signal, port in ((lights.passed, green), (lights.failed, red)):
+            ctx.set(signal, 1)
+            await ctx.tick().repeat(2)
+            assert [key for key, each in ports.there.items() if ctx.get(each.o)] == [port]
+            ctx.set(signal, 0)
 
     simulator.add_testbench(testbench)
     simulator.run()
