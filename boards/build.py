@@ -45,6 +45,7 @@ def manifest_of(plan: DesignPlan, files: dict, built: Built, stream, tried, seed
         "block_rams": built.block_rams,
         "lut_rams": built.lut_rams,
         "fmax": built.fmax,
+        "critical_path": built.path,
         "tried": [list(each) for each in tried],
         "weights_per_cycle": figures["weights_per_cycle"],
         "weights_per_second": figures["weights_per_cycle"] * plan.frequency,
@@ -124,6 +125,7 @@ def _report_text(manifest, folder):
     lines += [
         f"clock            {manifest['frequency'] / 1e6:.2f} MHz{reached}, {manifest['divisor']} cycles per bit at "
         f"{manifest['baud']:,} baud",
+        *([f"critical path    {manifest['critical_path']}"] if manifest["critical_path"] else []),
         f"speed            {manifest['weights_per_second'] / 1e6:,.1f} million weights per second expected, "
         f"{manifest['weights_per_cycle']:.2f} per cycle",
         f"{made:16} {Path(folder, manifest['file'])}, sha256 {manifest['sha256'][:16]}",

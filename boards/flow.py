@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from golden.errors import TansyError
-from hw.critical_path import clock_of
+from hw.critical_path import Names, clock_of, critical_path
 from hw.pnr import cells_of, count
 from hw.targets import find_target
 from hw.tools import run_tool, tool_command
@@ -17,7 +17,7 @@ from .top import BoardTop
 
 __all__ = ["NAME", "Built", "build_plan", "commands_of", "run_plan"]
 
-NAME = "top"
+NAME, CLOCK = "top", "clk"
 PLACE_OPTIONS = ("--report", "report.json", "--timing-allow-fail")
 
 
@@ -31,6 +31,8 @@ class Built:
         By Yosys; look-up tables as `hw.targets` counts them.
     fmax : float or None
         Hz that the placed and routed design reaches; ``None`` where only a netlist is made.
+    path : str
+        The critical path, by the names of blocks; empty where only a netlist is made.
     bitstream : bytes
         Empty where only a netlist is made.
     netlist : bytes
@@ -42,6 +44,7 @@ class Built:
     block_rams: int
     lut_rams: int
     fmax: float | None
+    path: str
     bitstream: bytes
     netlist: bytes
 
@@ -117,14 +120,14 @@ def _read(plan, folder):
     target, ending = find_target(plan.board.target), plan.board.bitstream
     names = f"{NAME}.json", f"{NAME}.syn.json"
     netlist = next(folder / name for name in names if (folder / name).is_file()).read_bytes()
-    cells = json.loads(netlist)["modules"][NAME]["cells"]
-    cells = cells_of({name: cell["type"] for name, cell in cells.items()})
-    fmax, placed = None, {}
+    kinds = {name: cell["type"] for name, cell in json.loads(netlist)["modules"][NAME]["cells"].items()}
+    cells, fmax, path, placed = cells_of(kinds), None, "", {}
     if ending:
         report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-        fmax = report["fmax"][clock_of(report, "clk")]["achieved"] * 1e6
+        fmax = report["fmax"][clock_of(report, CLOCK)]["achieved"] * 1e6
+        path = str(critical_path(report, CLOCK, Names(kinds)))
         placed = {name: each["used"] for name, each in report["utilization"].items()}
     return Built(
         lut=placed.get(target.lut, 0) if target.placed else count(cells, target.lut), ff=count(cells, target.ff),
-        block_rams=count(cells, target.block_ram), lut_rams=count(cells, target.lut_ram), fmax=fmax,
+        block_rams=count(cells, target.block_ram), lut_rams=count(cells, target.lut_ram), fmax=fmax, path=path,
         bitstream=(folder / f"{NAME}.{ending}").read_bytes() if ending else b"", netlist=netlist)

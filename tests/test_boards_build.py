@@ -157,7 +157,7 @@ def searched(monkeypatch, reached, **more):
     """What a search does if the builds reach these clocks in MHz, one after the other."""
     left = list(reached)
     monkeypatch.setattr(fastest, "build_plan", lambda plan, *_: SimpleNamespace(files={"clock": plan.frequency}))
-    monkeypatch.setattr(fastest, "run_plan", lambda *_: Built(1, 1, 1, 0, left.pop(0) * 1e6, b"", b""))
+    monkeypatch.setattr(fastest, "run_plan", lambda *_: Built(1, 1, 1, 0, left.pop(0) * 1e6, "", b"", b""))
     plan, files, built, tried = build_fastest(PLAN, **more)
     assert files == {"clock": plan.frequency} and built.fmax >= plan.frequency
     return plan.frequency / 1e6, [clock / 1e6 for clock, _ in tried]
@@ -171,7 +171,8 @@ def test_the_search_goes_up_to_what_the_timing_meets(monkeypatch):
 
 
 def test_the_search_goes_down_from_a_clock_that_is_missed(monkeypatch):
-    assert searched(monkeypatch, [131, 122, 126.4, 124, 124]) == (121.875, [100, 130, 121.875, 125, 122.91666666666667])
+    clock, tried = searched(monkeypatch, [131, 122, 121.9])
+    assert (clock, tried) == (121.875, [100, 130, 121.875])
 
 
 def test_a_missed_clock_is_not_tried_again(monkeypatch):
@@ -233,6 +234,7 @@ def test_a_small_decoder_goes_all_the_way_to_a_bitstream(name, megahertz, tmp_pa
     plan = plan_design(board, data).at(manifest["frequency"])
     assert Config.from_dict(manifest["config"]) == plan.config
     assert (manifest["identity"], manifest["digest"]) == (plan.identity, plan.digest)
+    assert re.search(r"\d ns, .* routing", manifest["critical_path"])
     assert manifest["weights"] == sum(map(len, decode(unpack(data)[0]))) == 600
     assert (tmp_path / "out" / "plan" / f"build_{NAME}.sh").is_file()
     code, out, _ = command("--report", "-o", tmp_path / "out")
