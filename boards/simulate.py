@@ -19,7 +19,7 @@ from .uart import LEAST_DIVISOR
 
 __all__ = ["CACHE", "SimulatedBoard", "compile_board"]
 
-CACHE = Path.home() / ".cache" / "tansy" / "boards"
+CACHE = Path.home() / ".cache" / "tansy" / "boards"  #: compiled boards, by a hash of all that goes into them
 PROGRAM = Path(__file__).with_name("simulator.cpp")
 TOP = "board"
 VERILATE = ("--cc", "--exe", "--no-timing", "-Wno-fatal", "-O3", "--x-initial", "fast", "--x-assign", "fast",
@@ -27,7 +27,7 @@ VERILATE = ("--cc", "--exe", "--no-timing", "-Wno-fatal", "-O3", "--x-initial", 
 MAKE = ("OPT_FAST=-O1", "OPT_SLOW=-O0", "OPT_GLOBAL=-O0")  # compiling takes longer than what is run
 
 
-def compile_board(plan: DesignPlan, cache: Path = CACHE) -> Path:
+def compile_board(plan: DesignPlan) -> Path:
     """The program that simulates a plan's design, from the cache or made now.
 
     The serial line has the fewest cycles for a bit that a board can have. All else is as the plan says.
@@ -35,8 +35,6 @@ def compile_board(plan: DesignPlan, cache: Path = CACHE) -> Path:
     Parameters
     ----------
     plan : DesignPlan
-    cache : Path
-        Folder of compiled boards, by a hash of all that goes into them.
 
     Raises
     ------
@@ -47,7 +45,7 @@ def compile_board(plan: DesignPlan, cache: Path = CACHE) -> Path:
     sources = {"board.v": verilog_of(BoardDesign(replace(plan, divisor=LEAST_DIVISOR)), TOP).encode(),
                **{path.name: path.read_bytes() for path in (*models_for(plan.target), PROGRAM)}}
     told = [str(verilator).encode(), *map(str.encode, (*VERILATE, *MAKE)), *sources.values()]
-    program = Path(cache) / hashlib.sha256(b"\0".join(told)).hexdigest()[:24]
+    program = CACHE / hashlib.sha256(b"\0".join(told)).hexdigest()[:24]
     if not program.is_file():
         program.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="tansy-") as folder, verilator.environment():
