@@ -21,7 +21,7 @@ from hw.memory import check_memory, primitives_of
 from hw.options import default_ring
 
 from .catalogue import Board, find_board
-from .protocol import digest_of
+from .protocol import crcs_of, digest_of
 from .uart import check_divisor
 
 __all__ = ["DesignPlan", "default_memory", "divisor_for", "embedded_stream", "least_luts", "plan_design", "room_of"]
@@ -175,7 +175,7 @@ def plan_design(board, stream=None, lanes: int | None = None, frequency: float |
     check_decoder(config, contents, board.family)
     words = _words(stream)
     return DesignPlan(board=board, config=config, contents=contents, depth=_depth(board, config, len(words)),
-                      words=words, crcs=tuple(zlib.crc32(part.tobytes()) for part in decode(stream)),
+                      words=words, crcs=tuple(crcs_of(decode(stream))),
                       frequency=board.clock if frequency is None else frequency, divisor=divisor)
 
 

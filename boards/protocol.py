@@ -10,7 +10,8 @@ from amaranth.lib import data, enum
 
 __all__ = ["ANSWER", "CHECK_BYTES", "END", "ESCAPE", "ESCAPED_END", "ESCAPED_ESCAPE", "FRAME_BYTES", "IDENTITY",
            "MAX_DATA", "MAX_RESULTS", "NUMBERS", "NUMBER_BYTES", "RESULT", "SUMMARY", "VERSION", "Command",
-           "FrameReader", "State", "Status", "digest_of", "frame_of", "layout_of", "pack_fields", "unpack_fields"]
+           "FrameReader", "State", "Status", "crcs_of", "digest_of", "frame_of", "layout_of", "pack_fields",
+           "unpack_fields"]
 
 VERSION = 1  #: of the protocol
 END, ESCAPE, ESCAPED_END, ESCAPED_ESCAPE = 0xC0, 0xDB, 0xDC, 0xDD  #: the four bytes of SLIP (RFC 1055)
@@ -132,6 +133,11 @@ class FrameReader:
         content, check = bytes(data[:-CHECK_BYTES]), bytes(data[-CHECK_BYTES:])
         whole = len(content) > 0 and not escaped and zlib.crc32(content).to_bytes(CHECK_BYTES, "little") == check
         return content if whole else None
+
+
+def crcs_of(segments) -> list[int]:
+    """The CRC-32 of the weights of each segment: arrays of int8, a byte each."""
+    return [zlib.crc32(weights.tobytes()) for weights in segments]
 
 
 def digest_of(crcs) -> int:
