@@ -2,8 +2,9 @@
 
 A first build is made at the clock of the catalogue. Place and route is always told the same goal, more than it can
 reach, and reports the clock that it did reach. The next build is made with the PLL's fastest clock that this one meets,
-and so on: a clock that a build has missed is never tried again, nor one above it. The search ends with a build that
-meets its clock and leaves none between to be tried, after `ATTEMPTS` builds at the latest.
+and so on; a clock that was tried is passed over. The search ends when that is not faster than a clock that was met, or
+after `ATTEMPTS` builds. Builds at different clocks differ in a few constants and so in their placement, by a tenth of
+the clock at times: a clock that one has missed may be below what the next one meets.
 """
 
 import tempfile
@@ -48,12 +49,12 @@ def build_fastest(plan: DesignPlan, seed: int = 1, clock: float | None = None, p
     TansyError
         If a tool is not there or fails, or no build met its clock.
     """
-    board, tried, best = plan.board, [], None
-    kind, wanted, missed = PLLS[board.pll], clock or plan.frequency, float("inf")
-    with tqdm(total=1 if clock else ATTEMPTS, disable=None if progress else True, desc=board.name, unit="build",
+    board, kind, tried, best = plan.board, PLLS[plan.board.pll], [], None
+    wanted = plan.frequency if clock is None else clock
+    with tqdm(total=ATTEMPTS if clock is None else 1, disable=None if progress else True, desc=board.name, unit="build",
               leave=False) as bar:
         while len(tried) < bar.total:
-            setting = best_setting(kind, board.oscillator, min(wanted, missed * (1 - STEP)))
+            setting = _untried(kind, board.oscillator, wanted, tried)
             frequency = float(setting.output)
             if best and frequency <= best[0].frequency:
                 break
@@ -67,10 +68,17 @@ def build_fastest(plan: DesignPlan, seed: int = 1, clock: float | None = None, p
                 return made, files, built, tried
             if built.fmax >= frequency:
                 best = made, files, built
-            else:
-                missed = frequency
             wanted = built.fmax
     if best is None:
         frequency, fmax = tried[-1]
         raise TansyError(f"{board.name} at {frequency / 1e6:.3f} MHz: place and route reaches {fmax / 1e6:.3f} MHz")
     return *best, tried
+
+
+def _untried(kind, oscillator, most, tried):
+    """The setting of the fastest clock up to a frequency that has not been tried."""
+    while True:
+        setting = best_setting(kind, oscillator, most)
+        if float(setting.output) not in {frequency for frequency, _ in tried}:
+            return setting
+        most = float(setting.output) * (1 - STEP)

@@ -175,9 +175,13 @@ def test_the_search_goes_down_from_a_clock_that_is_missed(monkeypatch):
     assert (clock, tried) == (121.875, [100, 130, 121.875])
 
 
-def test_a_missed_clock_is_not_tried_again(monkeypatch):
-    clock, tried = searched(monkeypatch, [131, 129.9, 131, 131])
-    assert tried[:2] == [100, 130] and clock == tried[-1] < 130 and 130 not in tried[2:]
+def test_a_clock_is_not_tried_twice(monkeypatch):
+    clock, tried = searched(monkeypatch, [131, 129.9, 131])
+    assert tried[:2] == [100, 130] and tried[2] < 129.9 and clock == tried[2]
+
+
+def test_the_search_goes_beyond_a_clock_that_was_missed(monkeypatch):
+    assert searched(monkeypatch, [131, 122, 140, 140.4]) == (140, [100, 130, 121.875, 140])
 
 
 def test_the_search_ends_with_the_last_clock_that_was_met(monkeypatch):
