@@ -37,6 +37,7 @@ class AnswerWriter(wiring.Component):
         m.submodules.crc = crc = CRC32_ISO_HDLC(data_width=8).create()
         byte, check, left, ending = Signal(8), Signal(32), Signal(range(CHECK_BYTES + 1)), Signal()
         special, escape = Signal(), Signal(8)
+        held, full = Signal(answer_layout()), Signal()  # of the content: its way to here is long enough
 
         def send(value, after):
             m.d.comb += [self.bytes.valid.eq(1), self.bytes.payload.eq(value)]
@@ -46,25 +47,27 @@ class AnswerWriter(wiring.Component):
         m.d.comb += [
             special.eq((byte == END) | (byte == ESCAPE)),
             escape.eq(ESCAPED_END),
-            crc.data.eq(self.content.payload.byte),
+            crc.data.eq(held.byte),
+            self.content.ready.eq(~full),
         ]
+        with m.If(self.content.valid & ~full):
+            m.d.sync += [held.eq(self.content.payload), full.eq(1)]
         with m.If(byte == ESCAPE):
             m.d.comb += escape.eq(ESCAPED_ESCAPE)
         with m.FSM():
             with m.State("idle"):
                 m.d.comb += crc.start.eq(1)
                 m.d.sync += ending.eq(0)
-                with m.If(self.content.valid):
+                with m.If(full):
                     send(END, "content")
             with m.State("content"):
                 m.d.sync += [check.eq(crc.crc), left.eq(CHECK_BYTES)]
-                with m.If(self.content.valid):
-                    m.d.comb += self.content.ready.eq(1)
-                    m.d.sync += byte.eq(self.content.payload.byte)
-                    m.d.comb += crc.valid.eq(~self.content.payload.last)
+                with m.If(full):
+                    m.d.sync += [full.eq(0), byte.eq(held.byte)]
+                    m.d.comb += crc.valid.eq(~held.last)
                     m.next = "byte"
-                    with m.If(self.content.payload.last):
-                        m.d.sync += [ending.eq(1), check.eq(crc.crc ^ self.content.payload.spoilt)]
+                    with m.If(held.last):
+                        m.d.sync += [ending.eq(1), check.eq(crc.crc ^ held.spoilt)]
                         m.next = "check"
             with m.State("check"):
                 m.d.sync += [byte.eq(check), check.eq(check >> 8), left.eq(left - 1)]

@@ -1,22 +1,25 @@
-"""The words that host and board share: commands, statuses, states, and the frames they travel in."""
+"""The words that host and board share: commands, statuses, states, and the frames they travel in.
+
+For people they are written down in ``docs/boards.md``.
+"""
 
 import zlib
 from dataclasses import dataclass
 
-from amaranth.lib import enum
+from amaranth.lib import data, enum
 
-__all__ = ["ANSWER", "ARGUMENT_BYTES", "CHECK_BYTES", "END", "ESCAPE", "ESCAPED_END", "ESCAPED_ESCAPE", "FRAME_BYTES",
-           "MAX_DATA", "MAX_RESULTS", "RESULT_BYTES", "SUMMARY_BYTES", "VERSION", "Command", "FrameReader", "State",
-           "Status", "digest_of", "frame_of"]
+__all__ = ["ANSWER", "CHECK_BYTES", "END", "ESCAPE", "ESCAPED_END", "ESCAPED_ESCAPE", "FRAME_BYTES", "IDENTITY",
+           "MAX_DATA", "MAX_RESULTS", "NUMBERS", "NUMBER_BYTES", "RESULT", "SUMMARY", "VERSION", "Command",
+           "FrameReader", "State", "Status", "crcs_of", "digest_of", "frame_of", "layout_of", "pack_fields",
+           "unpack_fields"]
 
 VERSION = 1  #: of the protocol
 END, ESCAPE, ESCAPED_END, ESCAPED_ESCAPE = 0xC0, 0xDB, 0xDC, 0xDD  #: the four bytes of SLIP (RFC 1055)
 CHECK_BYTES = 4  #: a CRC-32 ends each frame
 ANSWER = 0x80  #: added to the command in its answer
-ARGUMENT_BYTES = 8  #: the most that a command has besides data
+NUMBER_BYTES = 4  #: of a number in a request, the lowest byte first
 MAX_DATA = 256  #: bytes of stream in a LOAD, of weights in a DUMP
 MAX_RESULTS = 16  #: segments in a RESULTS
-SUMMARY_BYTES, RESULT_BYTES = 20, 8
 FRAME_BYTES = 512  #: room for a request; one that is longer is dropped
 
 
@@ -50,6 +53,43 @@ class State(enum.Enum, shape=8):
     PASSED = 2  #: decoded, without an error, and with the digest that it was told
     FAILED = 3  #: the decoder stopped with an error
     DIFFERENT = 4  #: decoded without an error, but the digest is another one
+
+
+NUMBERS = {  #: the numbers that follow a command
+    Command.IDENTIFY: (),
+    Command.LOAD: ("address",),
+    Command.DECODE: ("length", "digest"),
+    Command.RESULTS: ("first", "count"),
+    Command.DUMP: ("first", "count"),
+    Command.RESET: (),
+}
+# Records in answers: name and bytes of each field, the lowest byte first.
+IDENTITY = (
+    ("protocol", 1), ("format", 1), ("lanes", 1), ("vector", 1), ("word_bits", 1), ("preload", 2), ("table_log", 1),
+    ("max_run", 1), ("raw_bits", 1), ("bins", 1), ("style", 1), ("ring", 1), ("queue", 1), ("count_bits", 1),
+    ("max_tables", 2), ("max_segments", 4), ("stream", 4), ("depth", 4), ("frequency", 4), ("design", 4),
+)
+SUMMARY = (("state", 1), ("error", 1), ("segments", 4), ("weights", 4), ("cycles", 4), ("digest", 4))
+RESULT = (("crc", 4), ("cycles", 4))
+
+
+def layout_of(fields) -> data.StructLayout:
+    """A record as hardware has it."""
+    return data.StructLayout({name: 8 * size for name, size in fields})
+
+
+def pack_fields(fields, values: dict) -> bytes:
+    """A record as bytes."""
+    return b"".join(values[name].to_bytes(size, "little") for name, size in fields)
+
+
+def unpack_fields(fields, content: bytes) -> dict:
+    """The numbers of a record at the begin of some bytes; the inverse of `pack_fields`."""
+    values, place = {}, 0
+    for name, size in fields:
+        values[name] = int.from_bytes(content[place:place + size], "little")
+        place += size
+    return values
 
 
 def frame_of(content: bytes) -> bytes:
@@ -93,6 +133,11 @@ class FrameReader:
         content, check = bytes(data[:-CHECK_BYTES]), bytes(data[-CHECK_BYTES:])
         whole = len(content) > 0 and not escaped and zlib.crc32(content).to_bytes(CHECK_BYTES, "little") == check
         return content if whole else None
+
+
+def crcs_of(segments) -> list[int]:
+    """The CRC-32 of the weights of each segment: arrays of int8, a byte each."""
+    return [zlib.crc32(weights.tobytes()) for weights in segments]
 
 
 def digest_of(crcs) -> int:

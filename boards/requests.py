@@ -9,7 +9,15 @@ from hw.memory import block_memory
 
 from .protocol import CHECK_BYTES, END, ESCAPE, ESCAPED_END, ESCAPED_ESCAPE, FRAME_BYTES
 
-__all__ = ["RequestReader"]
+__all__ = ["REQUEST", "RequestReader"]
+
+REQUEST = wiring.Signature({  #: a request in its buffer
+    "request": Out(1),  #: there is one; held until ``done``
+    "length": Out(range(FRAME_BYTES + 1)),  #: bytes of its content
+    "address": In(range(FRAME_BYTES)),
+    "data": Out(8),  #: a byte of the content, two cycles after its address
+    "done": In(1),  #: it has been answered
+})
 
 
 class RequestReader(wiring.Component):
@@ -28,30 +36,16 @@ class RequestReader(wiring.Component):
     -------
     valid, byte : In(1), In(8)
         A byte from the line.
-    request : Out(1)
-        There is a request. Held until ``done``.
-    length : Out
-        Bytes of its content.
-    address, data : In, Out(8)
-        A byte of the content, two cycles after its address.
-    done : In(1)
-        The request has been answered.
+    found : Out(`REQUEST`)
     """
 
     def __init__(self, target: str | None = None):
         self._target = target
-        super().__init__({
-            "valid": In(1),
-            "byte": In(8),
-            "request": Out(1),
-            "length": Out(range(FRAME_BYTES + 1)),
-            "address": In(range(FRAME_BYTES)),
-            "data": Out(8),
-            "done": In(1),
-        })
+        super().__init__({"valid": In(1), "byte": In(8), "found": Out(REQUEST)})
 
     def elaborate(self, platform):
         m = Module()
+        found = self.found
         m.submodules.buffer = buffer = block_memory(self._target, 8, FRAME_BYTES, writable=True)
         m.submodules.crc = crc = CRC32_ISO_HDLC(data_width=8).create()
         count = Signal(range(FRAME_BYTES + 1))
@@ -63,25 +57,25 @@ class RequestReader(wiring.Component):
             is_end.eq(self.byte == END),
             is_escape.eq(self.byte == ESCAPE),
             plain.eq(Mux(~escaped, self.byte, Mux(self.byte == ESCAPED_END, END, ESCAPE))),
-            buffer.address[0].eq(self.address),
+            buffer.address[0].eq(found.address),
             buffer.write.enable.eq(crc.valid),
             buffer.write.address.eq(count),
             buffer.write.data.eq(content),
-            self.data.eq(buffer.data[0]),
+            found.data.eq(buffer.data[0]),
             crc.data.eq(content),
             crc.valid.eq(taken & ~count[-1]),
         ]
         m.d.sync += taken.eq(0)
         with m.If(taken):
             m.d.sync += [count.eq(count + ~count[-1]), wrong.eq(wrong | count[-1])]
-        with m.If(self.request):
+        with m.If(found.request):
             m.d.sync += wrong.eq(1)
-            with m.If(self.done):
-                m.d.sync += self.request.eq(0)
+            with m.If(found.done):
+                m.d.sync += found.request.eq(0)
         with m.Elif(self.valid & is_end):
-            m.d.sync += [count.eq(0), escaped.eq(0), wrong.eq(0), self.length.eq(count - CHECK_BYTES)]
+            m.d.sync += [count.eq(0), escaped.eq(0), wrong.eq(0), found.length.eq(count - CHECK_BYTES)]
             m.d.comb += crc.start.eq(1)
-            m.d.sync += self.request.eq(~wrong & ~escaped & crc.match_detected & (count > CHECK_BYTES))
+            m.d.sync += found.request.eq(~wrong & ~escaped & crc.match_detected & (count > CHECK_BYTES))
         with m.Elif(self.valid):
             m.d.sync += [
                 escaped.eq(is_escape & ~escaped),

@@ -1,4 +1,4 @@
-"""Yosys and nextpnr: the native program where there is one on PATH, else the one from PyPI (YoWASP)."""
+"""Yosys, nextpnr, packers of bitstreams: the native program where there is one on PATH, else the one from PyPI."""
 
 import importlib.util
 import re
@@ -11,7 +11,9 @@ from golden.errors import TansyError
 __all__ = ["run_tool", "tool_command", "tool_version"]
 
 NATIVE = {"nextpnr-himbaechel-gowin": "nextpnr-himbaechel"}  # programs with another name outside of PyPI
-EXTRAS = {"yosys": "tansy"}  # what brings a tool, if not tansy[pnr]
+EXTRAS = {"yosys": "tansy", "gowin_pack": "tansy[boards]"}  # what brings a tool, if not tansy[pnr]
+WITH = {"ecppack": "nextpnr-ecp5", "ecppll": "nextpnr-ecp5", "icepack": "nextpnr-ice40", "icepll": "nextpnr-ice40"}
+MODULES = {"gowin_pack": ("apycula.gowin_pack", "Apycula")}  # tools in Python: module, what brings it
 
 
 def tool_command(tool: str, native: bool = True) -> list[str]:
@@ -31,11 +33,15 @@ def tool_command(tool: str, native: bool = True) -> list[str]:
     """
     if native and (found := shutil.which(NATIVE.get(tool, tool))):
         return [found]
-    name = tool.replace("-", "_")
-    if importlib.util.find_spec(f"yowasp_{name}") is None:
-        raise TansyError(f"{tool} is not here: install {EXTRAS.get(tool, 'tansy[pnr]')}, which brings yowasp-{tool}, "
+    package = WITH.get(tool, tool)
+    module, brought = MODULES.get(tool, (f"yowasp_{package.replace('-', '_')}", f"yowasp-{package}"))
+    if importlib.util.find_spec(module.split(".")[0]) is None:
+        raise TansyError(f"{tool} is not here: install {EXTRAS.get(tool, 'tansy[pnr]')}, which brings {brought}, "
                          f"or put {NATIVE.get(tool, tool)} on PATH")
-    return [sys.executable, "-c", f"import sys, yowasp_{name} as tool; sys.exit(tool.run_{name}(sys.argv[1:]))"]
+    if tool in MODULES:
+        return [sys.executable, "-m", module]
+    name = tool.replace("-", "_")
+    return [sys.executable, "-c", f"import sys, {module} as tool; sys.exit(tool.run_{name}(sys.argv[1:]))"]
 
 
 def run_tool(tool: str, *arguments: str, folder=None, native: bool = True, limit: float | None = None) -> str:

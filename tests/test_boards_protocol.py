@@ -124,16 +124,16 @@ async def give(ctx, dut, data):
 
 async def take(ctx, dut):
     """The content of the request on hand, or None."""
-    if not ctx.get(dut.request):
+    if not ctx.get(dut.found.request):
         return None
     data = []
-    for address in range(ctx.get(dut.length)):
-        ctx.set(dut.address, address)
+    for address in range(ctx.get(dut.found.length)):
+        ctx.set(dut.found.address, address)
         await ctx.tick().repeat(2)
-        data.append(ctx.get(dut.data))
-    ctx.set(dut.done, 1)
+        data.append(ctx.get(dut.found.data))
+    ctx.set(dut.found.done, 1)
     await ctx.tick()
-    ctx.set(dut.done, 0)
+    ctx.set(dut.found.done, 0)
     return bytes(data)
 
 

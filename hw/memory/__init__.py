@@ -1,7 +1,7 @@
 """Memories in block RAM behind one interface, rendered for the primitives of several families.
 
-`block_memory` makes one, `check_memory` says whether there can be one; `models_for` names the Verilog models of the
-primitives, for simulation.
+`block_memory` makes one, `check_memory` says whether there can be one, `primitives_of` what it takes; `models_for`
+names the Verilog models of the primitives, for simulation.
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ from .ice40 import Ice40Memory
 from .interface import LATENCY, BlockMemory
 from .portable import PortableMemory
 
-__all__ = ["LATENCY", "TARGETS", "BlockMemory", "block_memory", "check_memory", "models_for"]
+__all__ = ["LATENCY", "TARGETS", "BlockMemory", "block_memory", "check_memory", "models_for", "primitives_of"]
 
 TARGETS = {None: PortableMemory, "ecp5": Ecp5Memory, "ice40": Ice40Memory, "gowin": GowinMemory}
 MODELS = Path(__file__).with_name("models")
@@ -43,6 +43,11 @@ def block_memory(target: str | None, width: int, depth: int, init=(), ports: int
 def check_memory(target: str | None, width: int, depth: int, init=(), ports: int = 1) -> None:
     """Raise `ConfigError` if `block_memory` would, without making one."""
     _rendering(target).check(width, depth, tuple(init), ports)
+
+
+def primitives_of(target: str | None, width: int, depth: int, ports: int = 1) -> int:
+    """How many primitives of the target's family a `block_memory` takes; without a target, RAMs of 18 Kbit."""
+    return _rendering(target).primitives(width, depth, ports)
 
 
 def models_for(target: str | None) -> list[Path]:

@@ -20,6 +20,7 @@ class Ecp5Memory(BlockMemory):
     multiplexer in front of the RAM.
     """
 
+    ASPECTS = ASPECTS
     MAX_DEPTH = max(ASPECTS.values())
 
     def elaborate(self, platform):

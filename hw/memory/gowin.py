@@ -22,7 +22,9 @@ class GowinMemory(BlockMemory):
     Each has one port to write and one to read: a second port is a second copy.
     """
 
+    ASPECTS = ASPECTS
     MAX_DEPTH = max(ASPECTS.values())
+    COPIED = True
 
     def elaborate(self, platform):
         m = Module()

@@ -21,7 +21,9 @@ class Ice40Memory(BlockMemory):
     some microseconds until the first contents can be read; a reset of the design has to last as long.
     """
 
+    ASPECTS = ASPECTS
     MAX_DEPTH = max(ASPECTS.values())
+    COPIED = True
 
     def elaborate(self, platform):
         m = Module()

@@ -47,6 +47,8 @@ class BlockMemory(wiring.Component):
     """
 
     MAX_DEPTH = 1 << 16
+    ASPECTS = {36: 512, 18: 1024, 9: 2048, 4: 4096, 2: 8192, 1: 16384}  # words by their bits, in one primitive
+    COPIED = False  # whether a second port takes a second copy
 
     def __init__(self, width: int, depth: int, init=(), ports: int = 1, writable: bool = False):
         self.width, self.depth, self.init, self.ports, self.writable = width, depth, tuple(init), ports, writable
@@ -71,6 +73,13 @@ class BlockMemory(wiring.Component):
             raise ConfigError(f"a block memory of {depth} words cannot begin with {len(init)}")
         if any(not 0 <= word < 1 << width for word in init):
             raise ConfigError(f"words of a block memory must be from 0 to {(1 << width) - 1}")
+
+    @classmethod
+    def primitives(cls, width: int, depth: int, ports: int = 1) -> int:
+        """How many of the family's primitives such a memory takes; more for more words than `check` allows."""
+        bits = next((bits for bits, words in cls.ASPECTS.items() if depth <= words), min(cls.ASPECTS))
+        rows = -(-depth // cls.ASPECTS[bits])
+        return rows * -(-width // bits) * (ports if cls.COPIED else 1)
 
     def image(self, low: int, count: int, place) -> int:
         """Some bits of every word, laid out as one number.
