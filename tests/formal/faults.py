@@ -1,0 +1,73 @@
+"""Faults planted in the hardware, each of which a proof must find.
+
+A fault is a change of the source of one file of `hw`: so it reads like the slip that somebody may make there. It is
+planted in the classes while they are elaborated; no file changes.
+"""
+
+import importlib
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FunctionType, ModuleType
+from unittest.mock import patch
+
+from golden.errors import TansyError
+
+__all__ = ["FAULTS", "Fault", "planted"]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One slip: ``old``, which the file of the block has once, becomes ``new``; the proof named finds it in its
+    configuration number ``config``."""
+
+    proof: str
+    block: str
+    old: str
+    new: str
+    config: int = 0
+
+    def __str__(self):
+        return f"{self.block}: {self.old} -> {self.new}"
+
+
+FAULTS = (
+    Fault("expander", "expander", "before | Mux(token.place[slot], token.here, 0)",
+          "Mux(token.place[slot], token.here, before)", 1),
+    Fault("expander", "expander", "Mux(token.complete, 0, before)", "before"),
+    Fault("expander", "expander", "Mux(token.place[slot], token.kept, 0)", "Mux(token.place[slot], token.here, 0)"),
+    Fault("expander", "expander", "self._config.ring - 1", "self._config.ring", 2),
+    Fault("expander", "expander", "m.If(self.clear)", "m.If(self.clear & token.complete)"),
+    Fault("reservoir", "reservoir", "size - config.token_bits)", "size - config.token_bits + 1)"),
+    Fault("reservoir", "reservoir", "Mux(passed, there[2], there[1])", "there[1]"),
+    Fault("reservoir", "reservoir", "moves == there[2]", "moves | ~there[2]"),
+    Fault("reservoir", "reservoir", "Mux(taken & waiting & final, second != last, first != last)", "(first != last)"),
+    Fault("reservoir", "reservoir", "& ~self.read & ~self.starting", "& ~self.starting"),
+    Fault("reservoir", "reservoir", "there.eq(0)", "there.eq(there[:2])"),
+    Fault("reservoir", "reservoir", "passed & last", "passed", 2),
+)
+
+
+@contextmanager
+def planted(fault: Fault):
+    """Within this context the classes of the block have the fault.
+
+    Raises
+    ------
+    TansyError
+        If the file does not have the text to change, or has it more than once.
+    """
+    module = importlib.import_module(f"hw.{fault.block}")
+    source = Path(module.__file__).read_text(encoding="utf-8")
+    if (count := source.count(fault.old)) != 1:
+        raise TansyError(f"hw/{fault.block}.py must have the text {fault.old!r} once, not {count} times")
+    wrong = ModuleType(module.__name__)
+    wrong.__package__, wrong.__file__ = module.__package__, module.__file__
+    exec(compile(source.replace(fault.old, fault.new), module.__file__, "exec"), wrong.__dict__)
+    with ExitStack() as stack:
+        for name, kind in vars(wrong).items():
+            if isinstance(kind, type) and kind.__module__ == module.__name__:
+                for method, function in vars(kind).items():
+                    if isinstance(function, FunctionType) and method != "__init__":
+                        stack.enter_context(patch.object(getattr(module, name), method, function))
+        yield

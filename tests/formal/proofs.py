@@ -1,0 +1,89 @@
+"""What is proved, of which configurations, and how."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from golden.config import Config
+
+from . import expander, reservoir
+from .engine import Circuit, Verdict
+from .faults import Fault, planted
+from .harness import Harness
+
+__all__ = ["PROOFS", "Proof", "configuration", "find", "prove"]
+
+LETTERS = {"lanes": "N", "ring": "C", "vector": "V", "word_bits": "W", "preload": "P", "table_log": "R",
+           "raw_bits": "s", "max_run": "M", "queue": "D", "bins": "bins"}
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A claim about a component.
+
+    Parameters
+    ----------
+    name : str
+        Of the proof.
+    blocks : str
+        The files of `hw` that it is about.
+    claim : str
+        What is proved, in words.
+    harness : callable
+        From a configuration to a `Harness`.
+    configs : tuple of dict
+        The configurations, as parameters of `Config`.
+    method : str
+        See `Circuit.solve`.
+    cycles : int
+        Of an induction, those it assumes; of a bounded check, those it looks at.
+    depth : int
+        How many cycles to look at for a planted fault.
+    slow : bool
+        Whether it takes longer than some seconds.
+    """
+
+    name: str
+    blocks: str
+    claim: str
+    harness: Callable[[Config], Harness]
+    configs: tuple
+    method: str = "pdr"
+    cycles: int = 0
+    depth: int = 12
+    slow: bool = False
+
+
+PROOFS = (
+    Proof("expander", "expander", "a slot shows the value put there since its part was begun, or 0", expander.Slots,
+          ({"ring": 1, "vector": 1}, {"ring": 1, "vector": 4}, {"ring": 2, "vector": 2}, {"ring": 3, "vector": 3})),
+    Proof("reservoir", "reservoir", "bits of the words in order; what is promised is there; what is there is promised",
+          reservoir.Bits,
+          ({"word_bits": 8, "preload": 2, "table_log": 3},
+           {"word_bits": 8, "preload": 3, "table_log": 7, "raw_bits": 1},
+           {"word_bits": 16, "preload": 2, "table_log": 7, "raw_bits": 1}), "induction", 2),
+)
+
+
+def _config(values):
+    """The configuration, as small as it can be where nothing is said."""
+    return Config(**({"lanes": values.get("ring", 1), "word_bits": 16, "bins": 7, "table_log": 2} | values))
+
+
+def configuration(values: dict) -> str:
+    """The configuration in letters."""
+    return " ".join(f"{LETTERS[name]}={value}" for name, value in values.items())
+
+
+def prove(proof: Proof, values: dict, limit: int = 600) -> Verdict:
+    """Prove it of one configuration."""
+    return Circuit(proof.harness(_config(values))).solve(proof.method, proof.cycles, limit)
+
+
+def find(fault: Fault, limit: int = 600) -> Verdict:
+    """Look for a planted fault with its proof."""
+    proof = next(proof for proof in PROOFS if proof.name == fault.proof)
+    harness = proof.harness(_config(proof.configs[fault.config]))
+    harness.lemmas = False
+    with planted(fault):
+        circuit = Circuit(harness)
+    return circuit.solve("bounded", proof.depth, limit)
