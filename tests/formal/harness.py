@@ -1,7 +1,8 @@
 """What a component is put into to be proved right."""
 
 from amaranth.asserts import AnyConst, AnySeq, Initial
-from amaranth.hdl import Assert, Assume, ClockDomain, Elaboratable, Fragment, Module, Signal
+from amaranth.hdl import Assert, Assume, ClockDomain, Const, Elaboratable, Fragment, Module, Signal, Value
+from amaranth.lib import wiring
 
 from golden.config import Config
 
@@ -16,22 +17,27 @@ class Inside:
     Parameters
     ----------
     component : wiring.Component
-        Without submodules that are of interest.
     """
 
     def __init__(self, component):
         with rows() as self.memories:
             self.fragment = Fragment.get(component, None)
         self._signals = {}
-        for statements in self.fragment.statements.values():
+        self._collect(self.fragment, "")
+
+    def _collect(self, fragment, prefix):
+        for statements in fragment.statements.values():
             for statement in statements:
                 for signal in statement._lhs_signals():
-                    found = self._signals.setdefault(signal.name, [])
+                    found = self._signals.setdefault(prefix + signal.name, [])
                     if not any(signal is other for other in found):
                         found.append(signal)
+        for part, name, *_ in fragment.subfragments:
+            self._collect(part, f"{prefix}{name}.")
 
     def __getitem__(self, name):
-        """The signal; several of the same name, in the order in which they are driven, are told apart by a number."""
+        """The signal, with the names of submodules before its own. Several of the same name are told apart by a number,
+        in the order in which they are driven."""
         name, number = name if isinstance(name, tuple) else (name, 0)
         return self._signals[name][number]
 
@@ -78,6 +84,18 @@ class Harness(Elaboratable):
         signal = Signal(shape, name=name)
         self.m.d.comb += signal.eq(AnyConst(shape))
         return signal
+
+    def drive(self, component, **known):
+        """Drive the inputs of a component: by name what is known, anything else with anything."""
+        for name, value in known.items():
+            port = getattr(component, name)
+            if hasattr(port, "signature"):
+                wiring.connect(self.m, value, port)
+            else:
+                self.m.d.comb += port.eq(value)
+        for path, member, port in component.signature.flatten(component):
+            if member.flow is wiring.In and path[0] not in known and not isinstance(port, Const):
+                self.m.d.comb += port.eq(self.any_of(len(Value.cast(port)), "_".join(map(str, path))))
 
     def assume(self, condition):
         """Only look at runs in which this is always so."""

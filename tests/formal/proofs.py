@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from golden.config import Config
 
-from . import expander, reservoir
+from . import distribution, expander, guard, reservoir
 from .engine import Circuit, Verdict
 from .faults import Fault, planted
 from .harness import Harness
@@ -13,7 +13,7 @@ from .harness import Harness
 __all__ = ["PROOFS", "Proof", "configuration", "find", "prove"]
 
 LETTERS = {"lanes": "N", "ring": "C", "vector": "V", "word_bits": "W", "preload": "P", "table_log": "R",
-           "raw_bits": "s", "max_run": "M", "queue": "D", "bins": "bins"}
+           "raw_bits": "s", "max_run": "M", "queue": "D", "bins": "bins", "count_bits": "count bits"}
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,9 @@ class Proof:
     slow: bool = False
 
 
+SPAN = {"lanes": 2, "word_bits": 8, "table_log": 2, "count_bits": 8}
+TURNS = {"lanes": 4, "ring": 2, "vector": 2, "word_bits": 8, "table_log": 5, "count_bits": 8}
+
 PROOFS = (
     Proof("expander", "expander", "a slot shows the value put there since its part was begun, or 0", expander.Slots,
           ({"ring": 1, "vector": 1}, {"ring": 1, "vector": 4}, {"ring": 2, "vector": 2}, {"ring": 3, "vector": 3})),
@@ -61,6 +64,18 @@ PROOFS = (
           ({"word_bits": 8, "preload": 2, "table_log": 3},
            {"word_bits": 8, "preload": 3, "table_log": 7, "raw_bits": 1},
            {"word_bits": 16, "preload": 2, "table_log": 7, "raw_bits": 1}), "induction", 2),
+    Proof("preload", "distribution", "P words to each lane, lane by lane, one at a time", distribution.Preload,
+          (SPAN, TURNS), depth=12),
+    Proof("stored", "distribution", "the words of the source in order, then zeros, and none taken beyond them",
+          distribution.Stored, (SPAN, TURNS), "induction", 3),
+    Proof("progress", "distribution, requests", "what is asked for comes within 8 cycles, a stalled source aside; the "
+          "queue never overflows", distribution.Progress, (SPAN,), "induction", 3, depth=16),
+    Proof("need order", "distribution, requests", "each word goes to the lane that asked for it, in order of requests",
+          distribution.NeedOrder, (SPAN, TURNS), "bounded", 24, depth=20, slow=True),
+    Proof("guard", "control, join", "after an error no transfer begins and the error stays; an offer stays until taken",
+          guard.Guard, (SPAN, TURNS), depth=30),
+    Proof("check", "join", "a span's last transfer goes if words, CRC and states were right, and only then", guard.Check,
+          (SPAN, TURNS)),
 )
 
 

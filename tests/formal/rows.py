@@ -26,29 +26,29 @@ class _Memory(Elaboratable):
 
     def __init__(self, *, shape, depth, init=()):
         self._shape, self._depth, self._init = shape, depth, list(init)
-        self._reads, self._writes = [], []
+        self.reads, self.writes = [], []
         self.rows = [Signal(shape, name=f"row_{number}", reset_less=True) for number in range(depth)]
 
     def write_port(self):
-        self._writes.append(_Port(self._shape, self._depth, "write"))
-        return self._writes[-1]
+        self.writes.append(_Port(self._shape, self._depth, "write"))
+        return self.writes[-1]
 
     def read_port(self, *, domain="sync"):
-        self._reads.append(_Port(self._shape, self._depth, domain))
-        return self._reads[-1]
+        self.reads.append(_Port(self._shape, self._depth, domain))
+        return self.reads[-1]
 
     def elaborate(self, platform):
         m = Module()
         width = Shape.cast(self._shape).width
-        if not self._writes:
+        if not self.writes:
             for row, value in zip(self.rows, [*self._init, *[None] * self._depth]):
                 content = 0 if value is None else value
                 m.d.comb += row.eq(Const(content, self._shape) if not isinstance(content, int) else content)
-        for port in self._writes:
+        for port in self.writes:
             for number, row in enumerate(self.rows):
                 with m.If(port.en & (port.addr == number)):
                     m.d.sync += row.eq(port.data)
-        for port in self._reads:
+        for port in self.reads:
             found = Signal(width)
             m.d.comb += found.eq(AnySeq(width))
             for number, row in enumerate(self.rows):
