@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from golden.config import Config
 
-from . import distribution, expander, guard, reservoir
+from . import distribution, expander, guard, reservoir, tokens
 from .engine import Circuit, Verdict
 from .faults import Fault, planted
 from .harness import Harness
@@ -55,6 +55,7 @@ class Proof:
 
 SPAN = {"lanes": 2, "word_bits": 8, "table_log": 2, "count_bits": 8}
 TURNS = {"lanes": 4, "ring": 2, "vector": 2, "word_bits": 8, "table_log": 5, "count_bits": 8}
+LOOP = {"word_bits": 8, "table_log": 1, "bins": 3, "queue": 2}
 
 PROOFS = (
     Proof("expander", "expander", "a slot shows the value put there since its part was begun, or 0", expander.Slots,
@@ -72,9 +73,13 @@ PROOFS = (
           "queue never overflows", distribution.Progress, (SPAN,), "induction", 3, depth=16),
     Proof("need order", "distribution, requests", "each word goes to the lane that asked for it, in order of requests",
           distribution.NeedOrder, (SPAN, TURNS), "bounded", 24, depth=20, slow=True),
+    Proof("weights", "lane, token_pair, placement, ring, step, expander",
+          "parts hold the weights of the tokens, all of them in order, cut at the segment's end", tokens.Weights,
+          ({"ring": 2, "vector": 1, "max_run": 2} | LOOP, {"ring": 2, "vector": 2, "max_run": 3} | LOOP,
+           {"ring": 1, "vector": 1, "max_run": 2} | LOOP, {"ring": 1, "vector": 2, "max_run": 3} | LOOP), depth=18),
     Proof("guard", "control, join", "after an error no transfer begins and the error stays; an offer stays until taken",
           guard.Guard, (SPAN, TURNS), depth=30),
-    Proof("check", "join", "a span's last transfer goes if words, CRC and states were right, and only then", guard.Check,
+    Proof("check", "join", "a span's last transfer goes if words, CRC and states are right, and only then", guard.Check,
           (SPAN, TURNS)),
 )
 
