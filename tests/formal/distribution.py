@@ -173,11 +173,14 @@ class Stored(_Span):
 
 
 class Progress(_Span):
-    """While something is asked for, words come within `PATIENCE` cycles in which the source is not waited for."""
+    """While something is asked for, words come within `PATIENCE` cycles in which the source is not waited for. What is
+    taken from the source is handed out."""
 
     def check(self, m):
-        dut, waits = self.dut, Signal(range(PATIENCE + 2))
+        dut, waits, taken = self.dut, Signal(range(PATIENCE + 2)), Signal()
         blamed = dut.source.ready & ~dut.source.valid
+        m.d.sync += taken.eq(dut.source.ready & dut.source.valid)
+        self.claim(~taken | self.given.any())
         m.d.sync += waits.eq(Mux(self.begun & ~dut.idle & ~self.given.any(), Mux(blamed, waits, waits + 1), 0))
         self.claim(waits <= PATIENCE)
         inside, quiet = self.inside, self.inside["quiet"]
@@ -192,11 +195,13 @@ class NeedOrder(_Span):
     """Then the words of the requests, one after the other.
 
     Watch any word of any request: the count of words asked for before it tells which one it is. The source may stop at
-    any time; while it does not, words come within `PATIENCE` cycles.
+    any time; while it does not, words come within `PATIENCE` cycles. The span begins at once, and its preload comes
+    without a pause, so that a bounded look sees more of the requests.
     """
 
     def check(self, m):
         config, dut, request = self.config, self.dut, self.asker.requests
+        self.assume((self.begun | dut.begin) & (self.filled | dut.source.valid))
         most = (REQUEST_QUEUE + 6) * config.request_words
         pending, before, bit = Signal(range(most)), Signal(range(most)), self.some(range(config.request_words), "bit")
         turn, watching, watch = Signal(range(config.ring)), Signal(), self.any_of(1, "watch")

@@ -3,6 +3,7 @@
 from amaranth.hdl import Fragment, Signal, Value
 from amaranth.lib import data
 
+from hw.control import Control
 from hw.decoder import Contents, Decoder
 from hw.distribution import WordDistribution
 from hw.expander import Expander
@@ -16,11 +17,11 @@ from hw.ring import Ring
 from hw.sequencer import SegmentSequencer
 from hw.symbol_table import SymbolTable
 
-from .contract import Offer
+from .contract import Offer, Passage
 from .free import free
 from .harness import Harness, Inside
 
-__all__ = ["Check", "Guard"]
+__all__ = ["Check", "Guard", "Input"]
 
 FREE = (Header, SegmentSequencer, WordDistribution, Lane, Ring, Expander, PartQueue, Lookout, Records, SymbolTable)
 
@@ -86,3 +87,25 @@ class Check(Harness):
         m.d.sync += released.eq(asked & right)
         with m.If(waiting & ~stopped & ~now):
             self.claim(released)
+
+
+class Input(Harness):
+    """Each transfer goes through the control's register to whoever takes it: header or distribution.
+
+    Assumed: the stream goes on and nothing is wrong in it; after its end, or an error, transfers are dropped.
+    """
+
+    def build(self, m):
+        control, one = Control(self.config), self.config.word_bits
+        m.submodules.control, m.submodules.passage, m.submodules.offer = control, Passage(one, 1), Offer(one)
+        passage, offer = m.submodules.passage, m.submodules.offer
+        self.drive(control, header_error=0, rejected=0, stream_end=0)
+        source, header, span = control.transfers, control.header_words, control.span_words
+        taken = header.valid & (header.ready | span.ready)
+        m.d.comb += [
+            passage.put.eq(source.valid & source.ready), passage.value.eq(source.payload.data),
+            passage.take.eq(taken), passage.found.eq(header.payload),
+            offer.valid.eq(header.valid), offer.ready.eq(header.ready | span.ready), offer.payload.eq(header.payload),
+        ]
+        self.claim(passage.kept & offer.kept)
+        self.claim((span.valid == header.valid) & (span.payload == header.payload))

@@ -1,6 +1,6 @@
 """Tokens to weights: a lane alone, or the lanes of a ring, together with the expander."""
 
-from amaranth.hdl import Fragment, Mux, Signal, signed
+from amaranth.hdl import Mux, Signal, signed
 
 from hw.expander import Expander
 from hw.lane import Lane
@@ -8,8 +8,9 @@ from hw.reservoir import Reservoir
 from hw.ring import Ring
 from hw.word_memory import WordMemory
 
+from .contract import Passage
 from .free import free
-from .harness import Harness
+from .harness import Harness, Inside
 
 __all__ = ["Weights"]
 
@@ -26,7 +27,8 @@ class Weights(Harness):
         config = self.config
         ring, expander = (Lane if config.ring == 1 else Ring)(config), Expander(config)
         with free(Reservoir, WordMemory):
-            m.submodules.ring = Fragment.get(ring, None)
+            inside = Inside(ring)
+        m.submodules.ring = inside.fragment
         m.submodules.expander = expander
         lane = self.some(range(config.ring), "lane")
         self.assume(lane < config.ring)
@@ -41,6 +43,8 @@ class Weights(Harness):
         self.drive(expander, token=ring.token, clear=~going)
         mine = going & (ring.token.turn == lane)
         self._announce(m, announced, ring.token, mine, turn == lane)
+        if config.ring == 1:
+            self._pass(m, inside["look_up"], ring)
         self._follow(m, ring.token, expander.weights, mine, announced)
 
     def _announce(self, m, announced, token, mine, begins):
@@ -62,6 +66,13 @@ class Weights(Harness):
             self.claim(token.over == (announced.ended & (ahead == 1)))
             self.claim(token.part == part)
         self.need = need
+
+    def _pass(self, m, look_up, lane):
+        """A lane alone: no token is lost between its look-up and its place."""
+        m.submodules.passage = passage = Passage(lane.entry.run.shape(), 4)
+        m.d.comb += [passage.put.eq(look_up), passage.value.eq(lane.entry.run),
+                     passage.take.eq(lane.token.taken), passage.found.eq(lane.token.run)]
+        self.claim(passage.kept)
 
     def _follow(self, m, token, weights, mine, announced):
         """The weights of tokens, counted from the first one of the part at hand, and the one that is watched."""
