@@ -1,0 +1,1 @@
+"""Proofs about the components of `hw` by model checking; ``python -m tests.formal`` runs them."""

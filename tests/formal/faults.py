@@ -1,0 +1,111 @@
+"""Faults planted in the hardware, each of which a proof must find.
+
+A fault is a change of the source of one file of `hw`: so it reads like the slip that somebody may make there. It is
+planted in the classes while they are elaborated; no file changes.
+"""
+
+import importlib
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FunctionType, ModuleType
+from unittest.mock import patch
+
+from golden.errors import TansyError
+
+__all__ = ["FAULTS", "Fault", "planted"]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One slip: ``old``, which the file of the block has once, becomes ``new``; the proof named finds it in its
+    configuration number ``config``."""
+
+    proof: str
+    block: str
+    old: str
+    new: str
+    config: int = 0
+
+    def __str__(self):
+        return f"{self.block}: {self.old} -> {self.new}"
+
+
+FAULTS = (
+    Fault("expander", "expander", "before | Mux(token.place[slot], token.here, 0)",
+          "Mux(token.place[slot], token.here, before)", 1),
+    Fault("expander", "expander", "Mux(token.complete, 0, before)", "before"),
+    Fault("expander", "expander", "Mux(token.place[slot], token.kept, 0)", "Mux(token.place[slot], token.here, 0)"),
+    Fault("expander", "expander", "self._config.ring - 1", "self._config.ring", 2),
+    Fault("expander", "expander", "m.If(self.clear)", "m.If(self.clear & token.complete)"),
+    Fault("reservoir", "reservoir", "size - config.token_bits)", "size - config.token_bits + 1)"),
+    Fault("reservoir", "reservoir", "Mux(passed, there[2], there[1])", "there[1]"),
+    Fault("reservoir", "reservoir", "moves == there[2]", "moves | ~there[2]"),
+    Fault("reservoir", "reservoir", "Mux(taken & waiting & final, second != last, first != last)", "(first != last)"),
+    Fault("reservoir", "reservoir", "& ~self.read & ~self.starting", "& ~self.starting"),
+    Fault("reservoir", "reservoir", "there.eq(0)", "there.eq(there[:2])"),
+    Fault("reservoir", "reservoir", "passed & last", "passed", 2),
+    Fault("preload", "distribution", "filling & (count == 0)", "filling"),
+    Fault("preload", "distribution", "count == config.preload - 2", "count == config.preload - 1"),
+    Fault("preload", "distribution", "turn.eq(turn + 1)", "turn.eq(turn)", 1),
+    Fault("stored", "distribution", "few & (left[:NEAR] == 2)", "few & (left[:NEAR] == 3)"),
+    Fault("stored", "distribution", "self.source.payload & ~self.used.replicate(config.word_bits)",
+          "self.source.payload"),
+    Fault("stored", "distribution", "self.words_stored == 1", "self.words_stored == 2"),
+    Fault("progress", "distribution", "~self.hungry | self.source.valid  #", "self.source.valid  #"),
+    Fault("progress", "requests", "more_left | some", "more_left"),
+    Fault("progress", "distribution", "several(order.mask & ~lowest(order.mask)), requests.more)",
+          "several(order.mask), requests.more)"),
+    Fault("need order", "distribution", "Mux(requests.take, filling | requests.there, 1)", "filling | requests.there"),
+    Fault("need order", "distribution", "Mux(last_lane, 0, ring.rotate_left(1))", "ring.rotate_left(1)"),
+    Fault("need order", "distribution", "Mux(filling, first.turn, requests.turn)", "first.turn", 1),
+    Fault("need order", "distribution", "requests.take.eq(free & ~more)", "requests.take.eq(free)"),
+    Fault("weights", "placement", "was.placed & (~was.reaches | was.exact)", "was.placed & ~was.reaches", 2),
+    Fault("weights", "step", "& ~found.exact & ~found.final)", "& ~found.exact)", 1),
+    Fault("weights", "step", "over >= vector", "over > vector", 1),
+    Fault("weights", "step", "self.run >= self.room", "self.run > self.room", 1),
+    Fault("weights", "ring", "lane.part + step.complete", "lane.part + step.placed", 1),
+    Fault("weights", "ring", "Mux(Mux(step.complete, step.beyond, step.here), found.value, 0)",
+          "Mux(step.here, found.value, 0)", 1),
+    Fault("weights", "placement", "waits.eq(self._full & found.reaches)", "waits.eq(0)", 2),
+    Fault("weights", "placement", "self._spent | (self._entered & spent)", "self._spent", 3),
+    Fault("weights", "placement", "found.final.eq(self._final)", "found.final.eq(0)", 3),
+    Fault("weights", "placement", "found.placed & ~head.again", "found.placed", 3),
+    Fault("weights", "token_pair", "Mux(self.second, other[name], self.token[name])", "self.token[name]", 2),
+    Fault("weights", "token_pair", "stays & (self.second | self.push)", "self.push & stays", 2),
+    Fault("input", "control", "full & ~used) | (self", "full & ~wanted & used) | (self"),
+    Fault("input", "control", "with m.If(~full | used)", "with m.If(~full | self.transfers.valid)"),
+    Fault("guard", "join", "Mux(free, there, 1) & ~self.stop", "Mux(free, there, 1)"),
+    Fault("guard", "join", "(~self.beats.valid | self.beats.ready) if", "1 if"),
+    Fault("guard", "control", "m.If(~bad)", "m.If(1)"),
+    Fault("guard", "control", "(~full | used) & ~ended)", "~full | used)"),
+    Fault("check", "join", "holds & ~head.held & output", "holds & output"),
+    Fault("check", "join", "found.used.eq(self.used)", "found.used.eq(1)"),
+    Fault("check", "join", "held & self.resting & self.idle", "held & self.idle"),
+    Fault("check", "join", "with m.Elif(~found.fits)", "with m.Elif(~found.fits & ~found.at_zero)"),
+)
+
+
+@contextmanager
+def planted(fault: Fault):
+    """Within this context the classes of the block have the fault.
+
+    Raises
+    ------
+    TansyError
+        If the file does not have the text to change, or has it more than once.
+    """
+    module = importlib.import_module(f"hw.{fault.block}")
+    source = Path(module.__file__).read_text(encoding="utf-8")
+    if (count := source.count(fault.old)) != 1:
+        raise TansyError(f"hw/{fault.block}.py must have the text {fault.old!r} once, not {count} times")
+    wrong = ModuleType(module.__name__)
+    wrong.__package__, wrong.__file__ = module.__package__, module.__file__
+    exec(compile(source.replace(fault.old, fault.new), module.__file__, "exec"), wrong.__dict__)
+    with ExitStack() as stack:
+        for name, kind in vars(wrong).items():
+            if isinstance(kind, type) and kind.__module__ == module.__name__:
+                for method, function in vars(kind).items():
+                    if isinstance(function, FunctionType) and method != "__init__":
+                        stack.enter_context(patch.object(getattr(module, name), method, function))
+        yield

@@ -1,0 +1,112 @@
+"""What is proved, of which configurations, and how."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from golden.config import Config
+
+from . import distribution, expander, guard, reservoir, tokens
+from .engine import Circuit, Verdict
+from .faults import Fault, planted
+from .harness import Harness
+
+__all__ = ["PROOFS", "Proof", "configuration", "find", "prove"]
+
+LETTERS = {"lanes": "N", "ring": "C", "vector": "V", "word_bits": "W", "preload": "P", "table_log": "R",
+           "raw_bits": "s", "max_run": "M", "queue": "D", "bins": "bins", "count_bits": "count bits"}
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A claim about a component.
+
+    Parameters
+    ----------
+    name : str
+        Of the proof.
+    blocks : str
+        The files of `hw` that it is about.
+    claim : str
+        What is proved, in words.
+    harness : callable
+        From a configuration to a `Harness`.
+    configs : tuple of dict
+        The configurations, as parameters of `Config`.
+    method : str
+        See `Circuit.solve`.
+    cycles : int
+        Of an induction, those it assumes; of a bounded check, those it looks at.
+    depth : int
+        How many cycles to look at for a planted fault.
+    slow : bool
+        Whether it takes longer than some seconds.
+    """
+
+    name: str
+    blocks: str
+    claim: str
+    harness: Callable[[Config], Harness]
+    configs: tuple
+    method: str = "pdr"
+    cycles: int = 0
+    depth: int = 12
+    slow: bool = False
+
+
+SPAN = {"lanes": 2, "word_bits": 8, "table_log": 2, "count_bits": 8}
+TURNS = {"lanes": 4, "ring": 2, "vector": 2, "word_bits": 8, "table_log": 5, "count_bits": 8}
+LOOP = {"word_bits": 8, "table_log": 1, "bins": 3, "queue": 2}
+
+PROOFS = (
+    Proof("expander", "expander", "a slot shows the value put there since its part was begun, or 0", expander.Slots,
+          ({"ring": 1, "vector": 1}, {"ring": 1, "vector": 4}, {"ring": 2, "vector": 2}, {"ring": 3, "vector": 3})),
+    Proof("reservoir", "reservoir", "bits of the words in order; what is promised is there; what is there is promised",
+          reservoir.Bits,
+          ({"word_bits": 8, "preload": 2, "table_log": 3},
+           {"word_bits": 8, "preload": 3, "table_log": 7, "raw_bits": 1},
+           {"word_bits": 16, "preload": 2, "table_log": 7, "raw_bits": 1}), "induction", 2, depth=16),
+    Proof("preload", "distribution", "P words to each lane, lane by lane, one at a time", distribution.Preload,
+          (SPAN, TURNS), depth=14),
+    Proof("stored", "distribution", "the words of the source in order, then zeros, and none taken beyond them",
+          distribution.Stored, (SPAN, TURNS), "induction", 3),
+    Proof("progress", "distribution, requests", "what is asked for comes within 8 cycles, a stalled source aside; the "
+          "queue never overflows", distribution.Progress, (SPAN,), "induction", 3, depth=26),
+    Proof("need order", "distribution, requests", "each word goes to the lane that asked for it, in order of requests",
+          distribution.NeedOrder, (SPAN, SPAN | {"ring": 2, "vector": 2, "table_log": 5}), "bounded", 22, depth=26,
+          slow=True),
+    Proof("weights", "lane, token_pair, placement, ring, step, expander",
+          "parts hold the weights of the tokens, all of them in order, cut at the segment's end", tokens.Weights,
+          ({"ring": 2, "vector": 1, "max_run": 2} | LOOP, {"ring": 2, "vector": 2, "max_run": 3} | LOOP,
+           {"ring": 1, "vector": 1, "max_run": 2} | LOOP, {"ring": 1, "vector": 2, "max_run": 3} | LOOP), depth=18),
+    Proof("input", "control", "no transfer is lost, made up, changed or overtaken; what is on offer stays", guard.Input,
+          (SPAN, TURNS)),
+    Proof("guard", "control, join", "after an error no transfer begins and the error stays; an offer stays until taken",
+          guard.Guard, (SPAN, TURNS), depth=30),
+    Proof("check", "join", "a span's last transfer goes if words, CRC and states are right, and only then", guard.Check,
+          (SPAN, TURNS)),
+)
+
+
+def _config(values):
+    """The configuration, as small as it can be where nothing is said."""
+    return Config(**({"lanes": values.get("ring", 1), "word_bits": 16, "bins": 7, "table_log": 2} | values))
+
+
+def configuration(values: dict) -> str:
+    """The configuration in letters."""
+    return " ".join(f"{LETTERS[name]}={value}" for name, value in values.items())
+
+
+def prove(proof: Proof, values: dict, limit: int = 600) -> Verdict:
+    """Prove it of one configuration."""
+    return Circuit(proof.harness(_config(values))).solve(proof.method, proof.cycles, limit)
+
+
+def find(fault: Fault, limit: int = 600) -> Verdict:
+    """Look for a planted fault with its proof."""
+    proof = next(proof for proof in PROOFS if proof.name == fault.proof)
+    harness = proof.harness(_config(proof.configs[fault.config]))
+    harness.lemmas = False
+    with planted(fault):
+        circuit = Circuit(harness)
+    return circuit.solve("bounded", proof.depth, limit)
