@@ -68,7 +68,7 @@ class Weights(Harness):
         self.need = need
 
     def _pass(self, m, look_up, lane, going):
-        """A lane alone: no token is lost or changed between its look-up and its place; a segment's last one may be cut."""
+        """A lane alone: no token is lost or changed between look-up and place; a segment's last one may be cut."""
         m.submodules.passage = passage = Passage(len(lane.entry.run) + len(lane.entry.value), 4)
         m.d.comb += [passage.put.eq(look_up), passage.value.eq(Cat(lane.entry.run, lane.entry.value)),
                      passage.take.eq(lane.token.taken & going), passage.found.eq(Cat(lane.token.run, lane.token.value))]
