@@ -39,7 +39,7 @@ FAULTS = (
     Fault("expander", "expander", "self._config.ring - 1", "self._config.ring", 2),
     Fault("expander", "expander", "m.If(self.clear)", "m.If(self.clear & token.complete)"),
     Fault("reservoir", "reservoir", "size - config.token_bits)", "size - config.token_bits + 1)"),
-    Fault("reservoir", "reservoir", "Mux(passed, there[2], there[1])", "there[1]"),
+    Fault("reservoir", "reservoir", "Mux(passed, there[2], there[1])", "there[1]", 1),
     Fault("reservoir", "reservoir", "moves == there[2]", "moves | ~there[2]"),
     Fault("reservoir", "reservoir", "Mux(taken & waiting & final, second != last, first != last)", "(first != last)"),
     Fault("reservoir", "reservoir", "& ~self.read & ~self.starting", "& ~self.starting"),
