@@ -1,6 +1,6 @@
 """Tokens to weights: a lane alone, or the lanes of a ring, together with the expander."""
 
-from amaranth.hdl import Mux, Signal, signed
+from amaranth.hdl import Cat, Mux, Signal, signed
 
 from hw.expander import Expander
 from hw.lane import Lane
@@ -44,7 +44,7 @@ class Weights(Harness):
         mine = going & (ring.token.turn == lane)
         self._announce(m, announced, ring.token, mine, turn == lane)
         if config.ring == 1:
-            self._pass(m, inside["look_up"], ring)
+            self._pass(m, inside["look_up"], ring, going)
         self._follow(m, ring.token, expander.weights, mine, announced)
 
     def _announce(self, m, announced, token, mine, begins):
@@ -67,12 +67,12 @@ class Weights(Harness):
             self.claim(token.part == part)
         self.need = need
 
-    def _pass(self, m, look_up, lane):
-        """A lane alone: no token is lost between its look-up and its place."""
-        m.submodules.passage = passage = Passage(lane.entry.run.shape(), 4)
-        m.d.comb += [passage.put.eq(look_up), passage.value.eq(lane.entry.run),
-                     passage.take.eq(lane.token.taken), passage.found.eq(lane.token.run)]
-        self.claim(passage.kept)
+    def _pass(self, m, look_up, lane, going):
+        """A lane alone: no token is lost or changed between look-up and place; a segment's last one may be cut."""
+        m.submodules.passage = passage = Passage(len(lane.entry.run) + len(lane.entry.value), 4)
+        m.d.comb += [passage.put.eq(look_up), passage.value.eq(Cat(lane.entry.run, lane.entry.value)),
+                     passage.take.eq(lane.token.taken & going), passage.found.eq(Cat(lane.token.run, lane.token.value))]
+        self.claim(passage.kept | lane.token.over)
 
     def _follow(self, m, token, weights, mine, announced):
         """The weights of tokens, counted from the first one of the part at hand, and the one that is watched."""
