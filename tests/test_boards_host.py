@@ -257,7 +257,7 @@ def identity_with(name, value):
     (lambda content: frame_of(content[:2] + b"\x03"), "refuses IDENTIFY with the status RANGE"),
     (lambda content: frame_of(content[:2] + b"\x63"), "refuses IDENTIFY with the status 99"),
     (lambda content: frame_of(content[:9]), "says of itself what cannot be"),
-], ids=str)
+], ids=["protocol", "format", "lanes", "segments", "stream", "depth", "status", "unknown status", "short"])
 def test_wrong_board(board, file, edit, message):
     with Between(board.port, edit) as line, pytest.raises(ValueError, match=message):
         host.main(["--port", line.port, "check", str(file)])
