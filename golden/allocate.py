@@ -40,7 +40,9 @@ def _arguments():
     add("--repair", type=int, default=0, metavar="STEPS",
         help="gradient steps after each of up to five stages: what is still float makes up for the rest (default: 0)")
     add("--no-bias-correction", action="store_true", help="leave biases as rounding moved them")
-    add("--half-biases", action="store_true", help="biases as float16")
+    biases = parser.add_mutually_exclusive_group()
+    biases.add_argument("--half-biases", action="store_true", help="biases as float16")
+    biases.add_argument("--byte-biases", action="store_true", help="biases of 255 bins, coded like weights")
     add("--seed", type=int, default=0, help="of all that is drawn at random (default: 0)")
     add_plan_options(parser)
     add("--json", action="store_true", help="report as JSON")
@@ -72,11 +74,11 @@ def _evaluation(arguments, network, floats):
 def _report(arguments, outcome):
     stream, directory = encode_stream(outcome.allocation.tensors, **plan_options(arguments))
     size, weights = len(pack(stream, directory)), outcome.allocation.weights
-    raw = sum(array.size for name, array in directory.raw.items() if not name.endswith(".scale"))
+    floats = sum(array.size for name, array in outcome.allocation.tensors.items() if not name.endswith(".scale"))
     return {"layers": list(outcome.allocation.layers), "lambda": outcome.allocation.rate_weight, "weights": weights,
             "repaired": outcome.allocation.repaired,
             "entropy_bits": outcome.allocation.entropy_bits, "stream_bits_per_weight": outcome.stream_bits,
-            "file_bytes": size, "ratio_weights": 32 / outcome.stream_bits, "ratio_file": 4 * (weights + raw) / size,
+            "file_bytes": size, "ratio_weights": 32 / outcome.stream_bits, "ratio_file": 4 * floats / size,
             "held_out": outcome.likeness and outcome.likeness._asdict(),
             "evaluation": outcome.accuracy and outcome.accuracy._asdict()}
 
@@ -115,8 +117,8 @@ def main():
     arguments = _arguments()
     target = Target(arguments.target_bits, arguments.max_drop, arguments.rate_weight)
     method = Method(arguments.distortion or ("fisher" if arguments.calibration else "weights"), arguments.repair,
-                    bias_correction=not arguments.no_bias_correction, half_biases=arguments.half_biases,
-                    seed=arguments.seed)
+                    bias_correction=not arguments.no_bias_correction, byte_biases=arguments.byte_biases,
+                    half_biases=arguments.half_biases, seed=arguments.seed)
     options = plan_options(arguments)
     tensors = read_tensors(arguments.weights)
     network = find_network(arguments.network) if arguments.network else None

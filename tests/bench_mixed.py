@@ -30,6 +30,7 @@ def arguments():
     add("--repair", type=int, default=40, help="steps after each stage")
     add("--images", type=int, default=4000, help="to calibrate with")
     add("--held-out", type=int, default=8000, help="others to measure on")
+    add("--biases", choices=("half", "byte"), default="half", help="float16, or 255 bins that are coded like weights")
     add("--search", type=int, default=0, help="rounds of the search for better tables")
     add("--test", type=float, nargs="*", default=[], metavar="LAMBDA", help="points to measure on the test images")
     add("--record", type=Path, help="JSON file of the record")
@@ -58,10 +59,11 @@ def main():
     used, others = split(len(images), chosen.images, chosen.held_out)
     held, held_labels = images[others], labels[others]
     options = {"search_rounds": chosen.search} if chosen.search else {}
-    allocator = Allocator(floats, network, images[used], Method(repair=chosen.repair, half_biases=True), progress=True)
+    method = Method(repair=chosen.repair, half_biases=chosen.biases == "half", byte_biases=chosen.biases == "byte")
+    allocator = Allocator(floats, network, images[used], method, progress=True)
     judge = Judge(network, floats, held, Labelled(network, floats, held, held_labels), options)
     record = {"title": f"without training: mixed precision, on {len(others):,} held-out training images",
-              "images": len(used), "held_out": len(others), "repair": chosen.repair,
+              "images": len(used), "held_out": len(others), "repair": chosen.repair, "biases": chosen.biases,
               "float": {"accuracy": accuracy(network, floats, held, held_labels),
                         "bytes": 4 * sum(array.size for array in floats.values())}, "points": []}
     for rate_weight in chosen.lambdas:

@@ -170,6 +170,26 @@ def test_half_biases(digits):
     assert found.tensors["dense.bias"].dtype == np.float32
 
 
+def test_byte_biases(digits):
+    """They are coded as layers, come back as they were, near to what they were rounded from, and it gets smaller."""
+    whole, half, byte = (Allocator(FLOATS, DIGITS, digits[0][:200], Method(**method)).at(1e-6).tensors
+                         for method in ({}, {"half_biases": True}, {"byte_biases": True}))
+    files = [encode_network(tensors) for tensors in (half, byte)]
+    assert len(files[1]) < len(files[0])
+    back = decode_network(files[1])
+    for name in ("conv1.bias", "conv2.bias", "dense.bias"):
+        assert back[name].dtype == np.int8 and (back[name] == byte[name]).all()
+        assert np.abs(back[name]).max() == 127
+        assert np.abs(back[name] * back[f"{name}.scale"] - whole[name]).max() <= 0.501 * back[f"{name}.scale"]
+    zero = FLOATS | {"dense.bias": np.zeros(10, np.float32)}
+    found = Allocator(zero, DIGITS, digits[0][:50], Method(byte_biases=True, bias_correction=False)).at(1e-6)
+    assert np.isfinite(dequantize(found.tensors)["dense.bias"]).all()
+    with pytest.raises(ConfigError, match="bytes or float16, not both"):
+        Method(byte_biases=True, half_biases=True)
+    with pytest.raises(ConfigError, match="must come with the description of the network"):
+        Allocator(FLOATS, method=Method(byte_biases=True))
+
+
 @pytest.mark.parametrize("change, complaint", [
     ({"conv1.weight": np.full((16, 3, 3, 1), np.nan, np.float32)}, r"conv1.weight must be finite .* nan at index"),
     ({"conv1.weight": np.zeros((16, 3, 3), np.float32)}, r"conv1.weight must be of shape \(16, 3, 3, 1\)"),

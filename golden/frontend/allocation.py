@@ -44,6 +44,8 @@ class Method:
         Passes of compensated rounding, and of polishing after it.
     bias_correction : bool
         Whether the biases are moved at the end, so that mean outputs are the float network's. Repair does without.
+    byte_biases : bool
+        Whether biases are rounded to 255 bins, a step for each array: layers of their own, coded like weights.
     half_biases : bool
         Whether biases are rounded to float16, where they are not beyond its range.
     seed : int
@@ -59,6 +61,7 @@ class Method:
     passes: int = 3
     sweeps: int = 1
     bias_correction: bool = True
+    byte_biases: bool = False
     half_biases: bool = False
     seed: int = 0
 
@@ -68,6 +71,8 @@ class Method:
         for name, least in (("repair", 0), ("passes", 1), ("sweeps", 0), ("seed", 0)):
             if getattr(self, name) < least:
                 raise ConfigError(f"{name} must be a whole number from {least}, not {getattr(self, name)}")
+        if self.byte_biases and self.half_biases:
+            raise ConfigError("biases must be bytes or float16, not both")
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +125,7 @@ class Allocator:
     InputError
         If an array is not finite, an array of the network is missing or of another shape, or there is no image.
     ConfigError
-        If the method needs images, and there are none.
+        If the method needs images or a network, and there is none.
     """
 
     def __init__(self, tensors, network=None, pixels=None, method=Method(), progress: bool = False):
@@ -128,11 +133,14 @@ class Allocator:
         self.names = [row["name"] for row in rows if tensors[row["name"]].dtype.kind == "f"]
         self.tensors, self.method, self.progress = dict(tensors), method, progress
         self.pixels = pixels if network is not None else None
-        self.network, self.repairs, self.moments = network, None, {}
+        self.network, self.repairs, self.moments, self.biases = network, None, {}, set()
         if network is not None:
             network.check(tensors)
             self.names = [f"{name}.weight" for name in network.weights]
+            self.biases = {f"{name}.bias" for name in network.weights}
             self.floats = {name: np.asarray(array, np.float32) for name, array in dequantize(tensors).items()}
+        if method.byte_biases and not self.biases:
+            raise ConfigError("biases as bytes must come with the description of the network; there is none")
         if self.pixels is None:
             if method.repair:
                 raise ConfigError("repair must have calibration images of a described network; there are none")
@@ -235,10 +243,18 @@ class Allocator:
                 layers.append({"name": name, "weights": array.size, "bins": 2 * int(np.abs(q).max(initial=1)) + 1,
                                "step": float(step), "bits": each.bits / max(array.size, 1), "loss": each.loss})
             elif name not in tensors:
-                raw = floats.get(name, array)
-                half = self.method.half_biases and raw.ndim == 1 and np.abs(raw).max(initial=0) < GREATEST_HALF
-                tensors[name] = raw.astype(np.float16 if half else np.float32) if raw.dtype.kind == "f" else raw
+                tensors |= self._beside(name, floats.get(name, array))
         return Allocation(rate_weight, tensors, tuple(layers), repaired)
+
+    def _beside(self, name, raw):
+        """What becomes of an array that is no layer's weights, by name."""
+        if raw.dtype.kind != "f":
+            return {name: raw}
+        if self.method.byte_biases and name in self.biases:
+            step = np.float32(np.abs(raw).max(initial=0) / HALF) or np.float32(1.0)
+            return {name: np.rint(raw / step).astype(np.int8), f"{name}.scale": step.reshape(())}
+        half = self.method.half_biases and raw.ndim == 1 and np.abs(raw).max(initial=0) < GREATEST_HALF
+        return {name: raw.astype(np.float16 if half else np.float32)}
 
 
 def _best_step(layer, start, rate_weight):
