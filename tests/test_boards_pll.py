@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """PLL settings: never above what is wanted, never outside the vendor's limits, and what the vendors' tools say."""
 
 import re
