@@ -85,6 +85,7 @@ def test_repair_makes_the_network_better(digits):
     assert repaired.entropy_bits == pytest.approx(plain.entropy_bits, rel=0.05)
 
 
+@pytest.mark.slow
 def test_repair_that_does_harm_is_left_out(digits, judge):
     """Thirty images tell it nothing of others; those held out show that, and then the biases are corrected instead."""
     allocator = Allocator(FLOATS, DIGITS, digits[0][:30], Method(repair=60))
@@ -117,6 +118,7 @@ def test_largest_drop_is_kept(calibrated, judge, digits):
     assert after > accuracy(DIGITS, FLOATS, digits[2], digits[3]) - 0.03
 
 
+@pytest.mark.slow
 def test_a_callable_says_the_drop(calibrated, digits):
     evaluate = Labelled(DIGITS, FLOATS, digits[0][400:], digits[1][400:])
     found = reach(calibrated, Judge(evaluate=evaluate), Target(drop=0.02), repairs=False)

@@ -51,7 +51,9 @@ def check_good(good):
     assert wrong_weights(good.weights(CONFIG), WEIGHTS) is None
 
 
-@pytest.fixture(scope="module", params=TableStyle)
+@pytest.fixture(scope="module", params=[
+    pytest.param(style, id=str(style), marks=pytest.mark.slow if style is RAM else ())  # RAM: sim/test_errors.py, too
+    for style in TableStyle])
 def played(request):
     """The style, and per case what the decoder did with the wrong stream, and then with the right one."""
     right = {"data": stream_bytes(STREAM)}

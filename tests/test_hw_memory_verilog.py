@@ -116,6 +116,7 @@ def simulate(verilator, folder, racks, sources):
             low += case.width * case.ports
 
 
+@pytest.mark.slow
 def test_all_targets_alike(verilator, tmp_path):
     racks, sources = [], []
     for family in FAMILIES:
