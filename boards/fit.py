@@ -12,7 +12,7 @@ from golden.config import Config, OutputMode, TableMemory, TableStyle
 from golden.container import stream_bytes, unpack
 from golden.errors import ConfigError
 from golden.network import encode_network
-from golden.stream import Stream
+from golden.stream import Stream, words_of
 from hw.build import check_room
 from hw.contents import contents_of, rom_config
 from hw.decoder import MAX_TABLE_LOG, Contents, check_decoder
@@ -173,7 +173,7 @@ def plan_design(board, stream=None, lanes: int | None = None, frequency: float |
         config, contents = rom_config(stream, config), contents_of(stream)
     check_room(config, stream)
     check_decoder(config, contents, board.family)
-    words = _words(stream)
+    words = tuple(words_of(stream_bytes(stream), config.word_bits))
     return DesignPlan(board=board, config=config, contents=contents, depth=_depth(board, config, len(words)),
                       words=words, crcs=tuple(crcs_of(decode(stream))),
                       frequency=board.clock if frequency is None else frequency, divisor=divisor)
@@ -187,12 +187,6 @@ def _complete(board, decoder, lanes):
     if least > board.luts:
         raise ConfigError(f"{lanes} lanes {'alone' if ring == 1 else f'in rings of {ring}'} take {least:,} LUTs at "
                           f"least, and {board.name} has {board.luts:,}")
-
-
-def _words(stream):
-    """The stream, as the memory has it."""
-    data, size = stream_bytes(stream), stream.config.word_bits // 8
-    return tuple(int.from_bytes(data[i:i + size], "little") for i in range(0, len(data), size))
 
 
 def least_luts(lanes: int, ring: int) -> int:

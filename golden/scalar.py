@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .errors import FormatError, InputError
-from .stream import lane_counts, spans_of, word_dtype
+from .stream import lane_counts, spans_of, word_dtype, words_of
 
 __all__ = ["TraceToken", "decode", "encode", "lane_tokens", "trace"]
 
@@ -295,8 +295,7 @@ class _Words:
     """The word sequence of a span: stored words in order, then zeros."""
 
     def __init__(self, words, width):
-        data, size = np.ascontiguousarray(words).tobytes(), width // 8
-        self.words = [int.from_bytes(data[i:i + size], "little") for i in range(0, len(data), size)]
+        self.words = words_of(np.ascontiguousarray(words).tobytes(), width)
         self.width = width
         self.next = 0
 

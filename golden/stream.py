@@ -8,12 +8,18 @@ from .config import Config
 from .errors import FormatError
 from .table import Table
 
-__all__ = ["Segment", "Stream", "lane_counts", "spans_of", "word_dtype"]
+__all__ = ["Segment", "Stream", "lane_counts", "spans_of", "word_dtype", "words_of"]
 
 
 def word_dtype(word_bits: int) -> np.dtype:
     """The NumPy type of words: little-endian unsigned; 128-bit words are pairs of 64 bits, low half first."""
     return np.dtype(f"<u{min(word_bits, 64) // 8}")
+
+
+def words_of(data: bytes, word_bits: int) -> list[int]:
+    """Bytes as words, the first byte lowest: header, words, or both. A last one that is cut is taken as it is."""
+    size = word_bits // 8
+    return [int.from_bytes(data[i:i + size], "little") for i in range(0, len(data), size)]
 
 
 def lane_counts(weights: int, lanes: int, vector: int) -> np.ndarray:

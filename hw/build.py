@@ -20,7 +20,7 @@ from golden.header import VERSION
 from golden.network import encode_stream
 from golden.options import add_plan_options, plan_options
 from golden.rules import Rules, quantize_network
-from golden.stream import Stream
+from golden.stream import Stream, words_of
 
 from .axis import AxisDecoder
 from .contents import contents_of, count_bits_of, rom_config
@@ -141,8 +141,8 @@ def _version(package):
 
 def _hex(stream):
     """One word per line, for ``$readmemh``."""
-    data, size = stream_bytes(stream), stream.config.word_bits // 8
-    return "".join(f"{int.from_bytes(data[i:i + size], 'little'):0{2 * size}x}\n" for i in range(0, len(data), size))
+    bits = stream.config.word_bits
+    return "".join(f"{word:0{bits // 4}x}\n" for word in words_of(stream_bytes(stream), bits))
 
 
 def summary(stream: Stream, config: Config) -> dict:

@@ -12,6 +12,7 @@ from cocotb.triggers import Timer
 
 from golden.offers import Offers
 from golden.patterns import Pattern
+from golden.stream import words_of
 
 __all__ = ["play"]
 
@@ -83,8 +84,7 @@ class Bench:
         trace, status = episode["trace"], episode["status"]
         every = (1 << len(m_ready)) - 1
         offers = Offers(len(m_valid), len(dut.m_axis_tdest) // len(m_valid)) if self.sparse else None
-        size = self.word_bytes
-        transfers = [int.from_bytes(data[i:i + size], "little") for i in range(0, len(data), size)]
+        transfers = words_of(data, 8 * self.word_bytes)
         sent, offered, ready, waiting = 0, False, None, None
         cycle = len(trace)
         while cycle < stop:

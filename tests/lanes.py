@@ -5,7 +5,7 @@ from collections import deque
 from random import Random
 
 from golden.scalar import trace
-from golden.stream import lane_counts
+from golden.stream import lane_counts, words_of
 from golden.tokens import split_lanes
 from sim.streams import Layer, alphabets, make_stream
 
@@ -23,8 +23,7 @@ class Plan:
         sizes += [more * config.beat_weights - config.vector // 2] if more else []
         stream, weights = make_stream(config, [
             Layer(size, random.choice(choice), random.choice([0.4, 1.5])) for size in sizes], seed)
-        data, size = stream.words[0].tobytes(), config.word_bits // 8
-        self.words = [int.from_bytes(data[i:i + size], "little") for i in range(0, len(data), size)]
+        self.words = words_of(stream.words[0].tobytes(), config.word_bits)
         self.tables, self.segments = stream.tables, stream.segments
         self.needs = [lane_counts(segment.weights, config.lanes, config.vector) for segment in self.segments]
         self.beats = [-(-segment.weights // config.beat_weights) for segment in self.segments]

@@ -8,12 +8,12 @@ from amaranth.sim import Simulator
 from golden.config import Config, TableStyle
 from golden.offers import Offers
 from golden.patterns import ALWAYS
+from golden.stream import words_of
 from hw.axis import AxisDecoder
 from hw.contents import contents_of, rom_config
 from sim.jobs import Episode
 
-__all__ = ["AxisBench", "as_ints", "collect", "decoder_config", "decoder_for", "feeder", "play", "run_bench",
-           "transfers_of"]
+__all__ = ["AxisBench", "as_ints", "collect", "decoder_config", "decoder_for", "feeder", "play", "run_bench"]
 
 
 PERIOD = 1e-6
@@ -83,12 +83,6 @@ def decoder_for(stream, style: TableStyle) -> AxisDecoder:
     return AxisDecoder(decoder_config(stream, style), contents_of(stream) if style is TableStyle.ROM else None)
 
 
-def transfers_of(data: bytes, word_bits: int) -> list[int]:
-    """Bytes as transfers of the input."""
-    size = word_bits // 8
-    return [int.from_bytes(data[i:i + size], "little") for i in range(0, len(data), size)]
-
-
 class AxisBench:
     """An `AxisDecoder` in amaranth.sim, cycle by cycle; cycles are counted from the first, or from the last `clear`.
 
@@ -126,7 +120,7 @@ class AxisBench:
         if selection is not None:
             for name, value in asdict(selection).items():
                 ctx.set(getattr(dut, f"select_{name}"), int(value))
-        transfers = transfers_of(data, self.word_bits)
+        transfers = words_of(data, self.word_bits)
         offered, sent = False, 0
         while len(self.trace) < stop and settle >= 0:
             cycle = len(self.trace)

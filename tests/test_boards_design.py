@@ -32,6 +32,7 @@ from golden.container import stream_bytes
 from golden.cycles import simulate
 from golden.errors import FormatError
 from golden.network import encode_stream
+from golden.stream import words_of
 from hw.contents import contents_of, rom_config
 
 from .sources import laplacian
@@ -47,20 +48,16 @@ def network(*sizes, lanes=2, bins=7, **options):
     return encode_stream(layers, lanes=lanes, word_bits=options.pop("word_bits", 16), **options)[0]
 
 
-def words_of(stream):
-    size, data = stream.config.word_bits // 8, stream_bytes(stream)
-    return tuple(int.from_bytes(data[i:i + size], "little") for i in range(0, len(data), size))
-
-
 def plan_for(stream, depth=None, style=TableStyle.RAM, begin=False, **options):
     """The plan of a board for streams like this one, whose memory begins with it or with nothing."""
     if style is TableStyle.ROM:
         config, contents = rom_config(stream, replace(stream.config, **options)), contents_of(stream)
     else:
         config, contents = replace(stream.config, table_style=style, max_segments=4, max_tables=2, **options), None
-    words = words_of(stream) if begin else ()
+    stored = tuple(words_of(stream_bytes(stream), stream.config.word_bits))
+    words = stored if begin else ()
     return DesignPlan(board=replace(find_board("ulx3s-85f"), target="xilinx-7"), config=config, contents=contents,
-                      depth=depth or len(words_of(stream)), words=words, crcs=crcs_of(stream) if begin else (),
+                      depth=depth or len(stored), words=words, crcs=crcs_of(stream) if begin else (),
                       frequency=1e8, divisor=8)
 
 
@@ -131,7 +128,7 @@ class Host:
 
     async def decode(self, stream, digest=None):
         """Decode what is in the memory."""
-        length = len(words_of(stream))
+        length = len(words_of(stream_bytes(stream), stream.config.word_bits))
         digest = digest_of(crcs_of(stream)) if digest is None else digest
         assert await self.ask(Command.DECODE, length, digest) == (Status.OK, b"")
         return await self.finish()

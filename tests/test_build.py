@@ -16,13 +16,13 @@ from golden.container import pack, parse_stream, stream_bytes
 from golden.cycles import simulate
 from golden.errors import ConfigError
 from golden.network import encode_stream
+from golden.stream import words_of
 from hw.build import build as write_build
 from hw.build import check_room
 from hw.decoder import MAX_TABLE_LOG
 from hw.errors import ErrorCode
 from hw.options import default_ring
 from hw.verilog import yosys
-from tests.support import transfers_of
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = ["decoder.v", "manifest.json", "net.tsy", "stream.hex"]
@@ -82,7 +82,7 @@ def test_files(build, net):
     folder, _, _, stream = build
     assert (folder / "net.tsy").read_bytes() == net.read_bytes()
     words = [int(line, 16) for line in (folder / "stream.hex").read_text().split()]
-    assert words == transfers_of(stream_bytes(stream), stream.config.word_bits)
+    assert words == words_of(stream_bytes(stream), stream.config.word_bits)
     verilog = (folder / "decoder.v").read_text()
     for name in PORTS:
         assert f" {name};" in verilog

@@ -8,12 +8,13 @@ import pytest
 from golden.config import Config, TableStyle
 from golden.container import parse_stream, stream_bytes
 from golden.patterns import ALWAYS, Pattern
+from golden.stream import words_of
 from golden.table import Alphabet
 from hw.errors import ErrorCode
 from sim.checks import wrong_weights
 from sim.streams import Layer, make_stream
 from sim.wrong import CASES
-from tests.support import AxisBench, decoder_for, play, run_bench, transfers_of
+from tests.support import AxisBench, decoder_for, play, run_bench
 
 ROM, RAM = TableStyle
 CONFIG = Config(lanes=2, word_bits=16, table_log=4, max_run=2, raw_bits=1, bins=7, max_tables=3, max_segments=3)
@@ -37,7 +38,7 @@ def expected_code(case, style):
 def check_stop(bad, data, code):
     """The decoder says why it stopped, has drained its input, and offers nothing more."""
     assert (ErrorCode(bad.error), bad.done) == (code, False)
-    assert len(bad.inputs) == len(transfers_of(data, CONFIG.word_bits))
+    assert len(bad.inputs) == len(words_of(data, CONFIG.word_bits))
     raised, busy, *_ = bad.status[-1]
     assert not busy and len(bad.trace) > raised + SETTLE
     offered = [cycle & 12 for cycle in bad.trace[raised:]]

@@ -15,7 +15,7 @@ from golden.cycles import simulate
 from golden.offers import Offers
 from golden.patterns import ALWAYS, Pattern
 from golden.scalar import lane_tokens
-from golden.stream import Segment, Stream
+from golden.stream import Segment, Stream, words_of
 from hw.axis import AxisDecoder
 from hw.build import ports_of
 from hw.contents import contents_of, rom_config
@@ -23,7 +23,7 @@ from hw.errors import ErrorCode
 from hw.sparse_output import SparseOutput
 from sim.checks import sparse_difference, wrong_tokens
 from sim.streams import Layer, alphabets, make_stream
-from tests.support import AxisBench, as_ints, play, run_bench, transfers_of
+from tests.support import AxisBench, as_ints, play, run_bench
 
 SPARSE = {"output": OutputMode.SPARSE}
 BLOCK = {"table_memory": TableMemory.BLOCK}
@@ -252,7 +252,7 @@ def test_ends_wait_for_room(name):
     ends = [0] * config.rings
 
     async def testbench(ctx):
-        transfers, cycle = deque(transfers_of(stream_bytes(stream), config.word_bits)), 0
+        transfers, cycle = deque(words_of(stream_bytes(stream), config.word_bits)), 0
         while not ctx.get(dut.done):
             ctx.set(dut.s_axis_tvalid, bool(transfers))
             ctx.set(dut.s_axis_tdata, transfers[0] if transfers else 0)

@@ -61,7 +61,7 @@ class Harness(Elaboratable):
         self.clk = domain.clk
 
     def build(self, m):
-        """Connect the component, assume, claim."""
+        """Connect the component, assume, claim: each proof's own; there is none to fall back on."""
         raise NotImplementedError
 
     def elaborate(self, platform):
