@@ -59,6 +59,7 @@ class Network:
 
 SOURCES = (Source(3, 0.4), Source(3, 0.6), Source(3, 1.0), Source(15, 2.0), Source(15, 3.0))
 SPARSE, DENSE = Source(3, 0.6), Source(15, 3.0)  # what netlists are made for
+NETWORKS = tuple(Network(name, bins) for name in ("resnet8", "kws") for bins in (3, 7, 15))
 
 
 @dataclass(frozen=True)
@@ -113,8 +114,11 @@ TANSY = (
     TansyDesign("Tansy, block, loadable, 8 lanes in rings of 4", SPARSE, _ringed(8), BLOCK | {"table_style": "ram"}),
     *(TansyDesign(f"Tansy, block, {n} lanes in rings of 4", DENSE, LARGE | {"lanes": n}, BLOCK) for n in LANES[2:]),
     *(TansyDesign(f"Tansy, logic, {n} lanes", DENSE, PLAIN | ALONE | {"lanes": n}, seeds=FEW.get(n)) for n in LANES),
-    *(TansyDesign("Tansy, block, loadable, 8 lanes in rings of 4", Network(name, bins), {"lanes": 8, "raw_bits": 0},
-                  BLOCK | {"table_style": "ram"}) for name in ("resnet8", "kws") for bins in (3, 15)),
+    *(TansyDesign("Tansy, block, loadable, 8 lanes in rings of 4", network, {"lanes": 8, "raw_bits": 0},
+                  BLOCK | {"table_style": "ram"}) for network in NETWORKS if network.bins != 7),
+    *(TansyDesign("Tansy, block, 8 lanes in rings of 4", network, {"lanes": 8}, BLOCK) for network in NETWORKS),
+    *(TansyDesign("Tansy, logic, 8 lanes", network, ALONE | {"lanes": 8} | ({"table_log": 7} if network.bins > 7 else {}),
+                  seeds=1) for network in NETWORKS),
 )
 
 
