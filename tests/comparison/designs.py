@@ -117,7 +117,7 @@ TANSY = (
     *(TansyDesign("Tansy, block, loadable, 8 lanes in rings of 4", network, {"lanes": 8, "raw_bits": 0},
                   BLOCK | {"table_style": "ram"}) for network in NETWORKS if network.bins != 7),
     *(TansyDesign("Tansy, block, 8 lanes in rings of 4", network, {"lanes": 8}, BLOCK) for network in NETWORKS),
-    *(TansyDesign("Tansy, logic, 8 lanes", network, ALONE | {"lanes": 8} | ({"table_log": 7} if network.bins > 7 else {}),
+    *(TansyDesign("Tansy, logic, 8 lanes", network, ALONE | {"lanes": 8, "table_log": 7 if network.bins > 7 else None},
                   seeds=1) for network in NETWORKS),
 )
 
