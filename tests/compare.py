@@ -68,7 +68,7 @@ def _arguments():
     parser.add_argument("--quick", action="store_true", help="few designs, one seed, few weights")
     parser.add_argument("--seeds", type=int, default=5, metavar="K", help="seeds 1 to K (default: %(default)s)")
     parser.add_argument("--only", action="append", choices=SECTIONS, help="this section; may be given again")
-    parser.add_argument("--match", metavar="TEXT", help="only designs and networks whose name holds this, sources included")
+    parser.add_argument("--match", metavar="TEXT", help="only designs whose name and source hold this, and networks")
     parser.add_argument("--target", default="ecp5-85k-6", help="device (default: %(default)s)")
     parser.add_argument("--weights", type=int, metavar="K", help="weights of each source, in every section")
     parser.add_argument("--network", action="append", default=[], metavar="FILE",
