@@ -48,39 +48,47 @@ class Passage(wiring.Component):
         Of the things.
     most : int
         How many can be inside. More are a breach.
+    each : int
+        How many go in at once: the first one lowest in ``value``.
 
     Members
     -------
     put, value : In
-        A thing goes in.
+        A thing goes in, or ``each`` of them.
     take, found : In
         One comes out, in the same cycle at the earliest.
     inside : Out
         How many there are.
     kept : Out(1)
         Whether nothing is wrong in this cycle.
+    watching, thing, before : Out
+        For lemmas: a thing is watched, which, and how many come out before it.
     """
 
-    def __init__(self, shape, most: int):
-        self._bits, self._most = Shape.cast(shape).width, most
-        super().__init__({"put": In(1), "value": In(shape), "take": In(1), "found": In(shape),
-                          "inside": Out(range(most + 1)), "kept": Out(1)})
+    def __init__(self, shape, most: int, each: int = 1):
+        self._bits, self._most, self._each = Shape.cast(shape).width, most, each
+        super().__init__({"put": In(1), "value": In(shape if each == 1 else each * self._bits), "take": In(1),
+                          "found": In(shape), "inside": Out(range(most + 1)), "kept": Out(1), "watching": Out(1),
+                          "thing": Out(self._bits), "before": Out(range(most + 1))})
 
     def elaborate(self, platform):
         m = Module()
-        now = Signal()  # to be watched
-        watching, thing, before = Signal(), Signal(self._bits), Signal(range(self._most + 1))
-        value, found = Value.cast(self.value), Value.cast(self.found)
-        first = Mux(watching, before == 0, (self.inside == 0) & self.put & now)  # the one watched is the next
+        now, which = Signal(), Signal(range(self._each))  # one of them is to be watched
+        place = Signal(range(self._most + self._each))
+        thing, watching, before = self.thing, self.watching, self.before
+        value, found = Value.cast(self.value).word_select(which, self._bits), Value.cast(self.found)
+        begins = self.put & now & (which < self._each)
+        first = Mux(watching, before == 0, begins & (place == 0))  # the one watched is the next
+        count = Mux(self.put, self._each, 0)
         m.d.comb += [
-            now.eq(AnySeq(1)),
+            now.eq(AnySeq(1)), which.eq(AnySeq(len(which)) if self._each > 1 else 0), place.eq(self.inside + which),
             self.kept.eq(~(self.take & (self.inside == 0) & ~self.put)
-                         & ~(self.put & ~self.take & (self.inside == self._most))
+                         & (self.inside + count <= self._most + self.take)
                          & ~(self.take & first & (found != Mux(watching, thing, value)))),
         ]
-        m.d.sync += self.inside.eq(self.inside + self.put - self.take)
+        m.d.sync += self.inside.eq(self.inside + count - self.take)
         with m.If(watching):
             m.d.sync += [before.eq(before - self.take), watching.eq(~(self.take & first))]
-        with m.Elif(self.put & now):
-            m.d.sync += [watching.eq(~(self.take & first)), thing.eq(value), before.eq(self.inside - self.take)]
+        with m.Elif(begins):
+            m.d.sync += [watching.eq(~(self.take & first)), thing.eq(value), before.eq(place - self.take)]
         return m

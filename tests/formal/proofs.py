@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from golden.config import Config
 
-from . import distribution, expander, guard, reservoir, tokens
+from . import distribution, expander, fields, guard, reservoir, tokens
 from .engine import Circuit, Verdict
 from .faults import Fault, planted
 from .harness import Harness
@@ -81,6 +81,10 @@ PROOFS = (
            {"ring": 1, "vector": 2, "max_run": 1} | LOOP), depth=18),
     Proof("input", "control", "no transfer is lost, made up, changed or overtaken; what is on offer stays", guard.Input,
           (SPAN, TURNS)),
+    Proof("nibbles", "fields", "nibbles are those of the words, in order; what is on offer stays", fields.Nibbles,
+          ({"word_bits": 8}, {"word_bits": 16})),
+    Proof("fields", "fields", "a field is the number that its nibbles make, and takes no others", fields.Fields,
+          ({"word_bits": 8},), depth=16),
     Proof("guard", "control, join", "after an error no transfer begins and the error stays; an offer stays until taken",
           guard.Guard, (SPAN, TURNS), depth=30),
     Proof("check", "join", "a span's last transfer goes if words, CRC and states are right, and only then", guard.Check,

@@ -5,7 +5,7 @@ from unittest.mock import patch
 
 from amaranth.asserts import AnySeq
 from amaranth.hdl import Const, Elaboratable, Module, Shape, Signal
-from amaranth.lib import memory
+from amaranth.lib import fifo, memory
 
 __all__ = ["rows"]
 
@@ -22,7 +22,7 @@ class _Port:
 
 class _Memory(Elaboratable):
     """In place of `amaranth.lib.memory.Memory`; the rows are registers without a reset. A read of a row that there is
-    not gives anything."""
+    not gives anything, and so does a synchronous one of a row that is being written."""
 
     def __init__(self, *, shape, depth, init=()):
         self._shape, self._depth, self._init = shape, depth, list(init)
@@ -54,6 +54,9 @@ class _Memory(Elaboratable):
             for number, row in enumerate(self.rows):
                 with m.If(port.addr == number):
                     m.d.comb += found.eq(row)
+            for write in self.writes if port.domain != "comb" else ():
+                with m.If(write.en & (write.addr == port.addr)):
+                    m.d.comb += found.eq(AnySeq(width))
             if port.domain == "comb":
                 m.d.comb += port.data.eq(found)
             else:
@@ -71,5 +74,5 @@ def rows():
         made.append(_Memory(**arguments))
         return made[-1]
 
-    with patch.object(memory, "Memory", make):
+    with patch.object(memory, "Memory", make), patch.object(fifo, "Memory", make):
         yield made
