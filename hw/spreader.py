@@ -41,7 +41,8 @@ class Spreader(wiring.Component):
     Members
     -------
     counts : In(stream of `count_layout`)
-        The tokens whose count is not 0, in order. None may come in the cycle before ``spread`` or ``listed``.
+        The tokens whose count is not 0, in order. None may come in the cycle before ``spread`` or ``listed``, or in
+        that of the last entry.
     spread, listed : In(1)
         All counts are there (they sum to L): begin the spread, or take a slot list.
     indices : In(stream of R bits, rounded up to nibbles)

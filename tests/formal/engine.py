@@ -24,7 +24,7 @@ __all__ = ["Circuit", "Verdict"]
 READ = """
 read_rtlil design.il
 hierarchy -check -top harness
-proc
+proc -norom
 flatten
 setattr -unset init w:*
 opt -fast

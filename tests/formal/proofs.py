@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from golden.config import Config
+from golden.config import Config, OutputMode
 
-from . import distribution, expander, fields, guard, reservoir, tokens
+from . import distribution, expander, fields, guard, reservoir, sparse, spreader, tokens
 from .engine import Circuit, Verdict
 from .faults import Fault, planted
 from .harness import Harness
@@ -55,6 +55,8 @@ class Proof:
 
 SPAN = {"lanes": 2, "word_bits": 8, "table_log": 2, "count_bits": 8}
 TURNS = {"lanes": 4, "ring": 2, "vector": 2, "word_bits": 8, "table_log": 5, "count_bits": 8}
+SPARSE = {"word_bits": 8, "table_log": 1, "bins": 3, "output": OutputMode.SPARSE}
+TINY = {"word_bits": 8, "bins": 3}
 LOOP = {"word_bits": 8, "table_log": 1, "bins": 3, "queue": 2}
 
 PROOFS = (
@@ -85,6 +87,17 @@ PROOFS = (
           ({"word_bits": 8}, {"word_bits": 16})),
     Proof("fields", "fields", "a field is the number that its nibbles make, and takes no others", fields.Fields,
           ({"word_bits": 8},), depth=16),
+    Proof("slot list", "spreader", "for each index in order the entry of its token; a wrong one is told",
+          spreader.Listed, (TINY | {"table_log": 1},), depth=18, slow=True),
+    Proof("spread", "spreader", "for each slot the entry of the token that the spread names, in time", spreader.Spread,
+          (TINY | {"table_log": 1},), "bounded", 40, depth=32, slow=True),
+    Proof("records", "sparse_output", "records are the tokens and ends that came, in order; then the span's ends",
+          sparse.Records, ({"ring": 2} | SPARSE, {"ring": 1, "vector": 1, "max_run": 2} | SPARSE), "induction", 2,
+          depth=24),
+    Proof("room", "sparse_output, lane, token_pair, placement; ring, step", "turns begin only where their records have "
+          "a place", sparse.Room,
+          ({"ring": 1, "vector": 2, "max_run": 3, "queue": 4} | SPARSE, {"ring": 2, "queue": 2} | SPARSE,
+           {"ring": 4, "max_run": 2, "queue": 2} | SPARSE), depth=40),
     Proof("guard", "control, join", "after an error no transfer begins and the error stays; an offer stays until taken",
           guard.Guard, (SPAN, TURNS), depth=30),
     Proof("check", "join", "a span's last transfer goes if words, CRC and states are right, and only then", guard.Check,
@@ -99,7 +112,7 @@ def _config(values):
 
 def configuration(values: dict) -> str:
     """The configuration in letters."""
-    return " ".join(f"{LETTERS[name]}={value}" for name, value in values.items())
+    return " ".join(f"{LETTERS[name]}={value}" for name, value in values.items() if name != "output")
 
 
 def prove(proof: Proof, values: dict, limit: int = 600) -> Verdict:
