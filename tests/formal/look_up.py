@@ -126,12 +126,12 @@ class TakenTurn(_Definition):
         """When a lane starts and works."""
         config = self.config
         self.started, self.quiet = Signal(name="started"), Signal(range(16), name="quiet", init=2 * config.ring + 2)
-        loaded = Signal(range(2 * config.ring + 1))  # cycles of loading
+        loaded = Signal(range(2 * config.ring + 1))  # cycles of loading without a pause
         with m.If(self.quiet != 0):  # after the reset
             m.d.sync += self.quiet.eq(self.quiet - 1)
         with m.If(load):
             m.d.sync += loaded.eq(Mux(loaded == 2 * config.ring, loaded, loaded + 1))
-        with m.Elif(begins & (start | run)):
+        with m.Elif((loaded != 2 * config.ring) | (begins & (start | run))):
             m.d.sync += loaded.eq(0)
         self.assume(~start | ~begins | (~run & (loaded == 2 * config.ring)))
         self.assume((~load & (self.quiet == 0)) | (~start & ~run))

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from golden.config import Config, OutputMode
+from golden.config import Config, OutputMode, TableMemory, TableStyle
 
-from . import distribution, expander, fields, guard, reservoir, sparse, spreader, tokens
+from . import distribution, expander, fields, guard, look_up, reservoir, sparse, spreader, tokens, word_memory
 from .engine import Circuit, Verdict
 from .faults import Fault, planted
 from .harness import Harness
@@ -13,7 +13,8 @@ from .harness import Harness
 __all__ = ["PROOFS", "Proof", "configuration", "find", "prove"]
 
 LETTERS = {"lanes": "N", "ring": "C", "vector": "V", "word_bits": "W", "preload": "P", "table_log": "R",
-           "raw_bits": "s", "max_run": "M", "queue": "D", "bins": "bins", "count_bits": "count bits"}
+           "raw_bits": "s", "output": "output", "max_run": "M", "queue": "D", "bins": "bins",
+           "count_bits": "count bits", "max_tables": "tables", "table_style": "style", "table_memory": "in"}
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,10 @@ class Proof:
 SPAN = {"lanes": 2, "word_bits": 8, "table_log": 2, "count_bits": 8}
 TURNS = {"lanes": 4, "ring": 2, "vector": 2, "word_bits": 8, "table_log": 5, "count_bits": 8}
 SPARSE = {"word_bits": 8, "table_log": 1, "bins": 3, "output": OutputMode.SPARSE}
+RAW = {"word_bits": 8, "table_log": 2, "raw_bits": 1, "bins": 7, "queue": 2}
+RAM = {"table_style": TableStyle.RAM}
+TABLES = {"word_bits": 8, "table_log": 2, "bins": 7, "max_tables": 2}
+BYTE = {"word_bits": 8, "table_log": 2}
 TINY = {"word_bits": 8, "bins": 3}
 LOOP = {"word_bits": 8, "table_log": 1, "bins": 3, "queue": 2}
 
@@ -67,6 +72,17 @@ PROOFS = (
           ({"word_bits": 8, "preload": 2, "table_log": 3},
            {"word_bits": 8, "preload": 3, "table_log": 7, "raw_bits": 1},
            {"word_bits": 16, "preload": 2, "table_log": 7, "raw_bits": 1}), "induction", 2, depth=16),
+    Proof("look-up", "lane, renormalization", "next state, bits taken and token are those of the definition",
+          look_up.LookUp, (RAW, RAW | {"table_log": 3, "max_run": 2})),
+    Proof("turn", "ring, step, renormalization", "the same from turn to turn, and the place in the words",
+          look_up.TakenTurn, ({"ring": 2} | RAW, {"ring": 3, "max_run": 2, "preload": 3} | RAW), depth=18),
+    Proof("table", "symbol_table, block_tables", "the entry is that of the state's address, as it was written last",
+          look_up.Loaded, (TABLES | RAM, TABLES | {"ring": 3} | RAM, TABLES, TABLES | {"ring": 3},
+                           TABLES | {"ring": 3, "table_memory": TableMemory.BLOCK} | RAM,
+                           TABLES | {"ring": 3, "table_memory": TableMemory.BLOCK})),
+    Proof("word memory", "word_memory", "bits of a lane's words in order; all of a window is told to be there when it is",
+          word_memory.Words, ({"ring": 2, "preload": 2} | BYTE, {"ring": 3, "preload": 2} | BYTE,
+                              {"ring": 2, "preload": 3} | BYTE | {"table_log": 5}), depth=16),
     Proof("preload", "distribution", "P words to each lane, lane by lane, one at a time", distribution.Preload,
           (SPAN, TURNS), depth=14),
     Proof("stored", "distribution", "the words of the source in order, then zeros, and none taken beyond them",
@@ -89,6 +105,8 @@ PROOFS = (
           ({"word_bits": 8},), depth=16),
     Proof("slot list", "spreader", "for each index in order the entry of its token; a wrong one is told",
           spreader.Listed, (TINY | {"table_log": 1},), depth=18, slow=True),
+    Proof("slots of 2 bits", "spreader", "the same at R = 2", spreader.Listed, (TINY | {"table_log": 2},), "bounded", 20,
+          depth=14, slow=True),
     Proof("spread", "spreader", "for each slot the entry of the token that the spread names, in time", spreader.Spread,
           (TINY | {"table_log": 1},), "bounded", 40, depth=32, slow=True),
     Proof("records", "sparse_output", "records are the tokens and ends that came, in order; then the span's ends",
@@ -112,7 +130,7 @@ def _config(values):
 
 def configuration(values: dict) -> str:
     """The configuration in letters."""
-    return " ".join(f"{LETTERS[name]}={value}" for name, value in values.items() if name != "output")
+    return " ".join(f"{LETTERS[name]}={getattr(value, 'value', value)}" for name, value in values.items())
 
 
 def prove(proof: Proof, values: dict, limit: int = 600) -> Verdict:
