@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from golden.config import Config, OutputMode, TableMemory, TableStyle
 
-from . import distribution, expander, fields, guard, look_up, reservoir, sparse, spreader, tokens, word_memory
+from . import distribution, expander, fields, guard, look_up, parts, reservoir, sparse, spreader, tokens, word_memory
 from .engine import Circuit, Verdict
 from .faults import Fault, planted
 from .harness import Harness
@@ -75,14 +75,17 @@ PROOFS = (
     Proof("look-up", "lane, renormalization", "next state, bits taken and token are those of the definition",
           look_up.LookUp, (RAW, RAW | {"table_log": 3, "max_run": 2})),
     Proof("turn", "ring, step, renormalization", "the same from turn to turn, and the place in the words",
-          look_up.TakenTurn, ({"ring": 2} | RAW, {"ring": 3, "max_run": 2, "preload": 3} | RAW), depth=18),
+          look_up.TakenTurn, ({"ring": 2} | RAW, {"ring": 3, "max_run": 2, "preload": 3} | RAW), depth=32),
     Proof("table", "symbol_table, block_tables", "the entry is that of the state's address, as it was written last",
           look_up.Loaded, (TABLES | RAM, TABLES | {"ring": 3} | RAM, TABLES, TABLES | {"ring": 3},
                            TABLES | {"ring": 3, "table_memory": TableMemory.BLOCK} | RAM,
                            TABLES | {"ring": 3, "table_memory": TableMemory.BLOCK})),
-    Proof("word memory", "word_memory", "bits of a lane's words in order; all of a window is told to be there when it is",
+    Proof("word memory", "word_memory", "bits of a lane's words in order; a window is told to be there when it is",
           word_memory.Words, ({"ring": 2, "preload": 2} | BYTE, {"ring": 3, "preload": 2} | BYTE,
-                              {"ring": 2, "preload": 3} | BYTE | {"table_log": 5}), depth=16),
+                              {"ring": 2, "preload": 3} | BYTE | {"table_log": 5}), depth=24),
+    Proof("parts", "part_queue, lookout", "the part fetched is the one written; a turn is told to be there when it is",
+          parts.Parts, (TINY | {"lanes": 2, "queue": 2}, TINY | {"lanes": 4, "ring": 2, "queue": 2},
+                        TINY | {"lanes": 2, "ring": 2, "queue": 4}), depth=18),
     Proof("preload", "distribution", "P words to each lane, lane by lane, one at a time", distribution.Preload,
           (SPAN, TURNS), depth=14),
     Proof("stored", "distribution", "the words of the source in order, then zeros, and none taken beyond them",
@@ -105,8 +108,8 @@ PROOFS = (
           ({"word_bits": 8},), depth=16),
     Proof("slot list", "spreader", "for each index in order the entry of its token; a wrong one is told",
           spreader.Listed, (TINY | {"table_log": 1},), depth=18, slow=True),
-    Proof("slots of 2 bits", "spreader", "the same at R = 2", spreader.Listed, (TINY | {"table_log": 2},), "bounded", 20,
-          depth=14, slow=True),
+    Proof("slots of 2 bits", "spreader", "the same at R = 2", spreader.Listed, (TINY | {"table_log": 2},), "bounded",
+          20, depth=14, slow=True),
     Proof("spread", "spreader", "for each slot the entry of the token that the spread names, in time", spreader.Spread,
           (TINY | {"table_log": 1},), "bounded", 40, depth=32, slow=True),
     Proof("records", "sparse_output", "records are the tokens and ends that came, in order; then the span's ends",
