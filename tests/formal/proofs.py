@@ -5,7 +5,20 @@ from dataclasses import dataclass
 
 from golden.config import Config, OutputMode, TableMemory, TableStyle
 
-from . import distribution, expander, fields, guard, look_up, parts, reservoir, sparse, spreader, tokens, word_memory
+from . import (
+    distribution,
+    expander,
+    fields,
+    guard,
+    look_up,
+    parts,
+    reservoir,
+    sequencer,
+    sparse,
+    spreader,
+    tokens,
+    word_memory,
+)
 from .engine import Circuit, Verdict
 from .faults import Fault, planted
 from .harness import Harness
@@ -14,7 +27,8 @@ __all__ = ["PROOFS", "Proof", "configuration", "find", "prove"]
 
 LETTERS = {"lanes": "N", "ring": "C", "vector": "V", "word_bits": "W", "preload": "P", "table_log": "R",
            "raw_bits": "s", "output": "output", "max_run": "M", "queue": "D", "bins": "bins",
-           "count_bits": "count bits", "max_tables": "tables", "table_style": "style", "table_memory": "in"}
+           "count_bits": "count bits", "max_tables": "tables", "max_segments": "segments", "table_style": "style",
+           "table_memory": "in"}
 
 
 @dataclass(frozen=True)
@@ -61,6 +75,7 @@ RAW = {"word_bits": 8, "table_log": 2, "raw_bits": 1, "bins": 7, "queue": 2}
 RAM = {"table_style": TableStyle.RAM}
 TABLES = {"word_bits": 8, "table_log": 2, "bins": 7, "max_tables": 2}
 BYTE = {"word_bits": 8, "table_log": 2}
+SEGMENTS = {"word_bits": 8, "table_log": 2, "count_bits": 8, "max_segments": 2, "raw_bits": 1}
 TINY = {"word_bits": 8, "bins": 3}
 LOOP = {"word_bits": 8, "table_log": 1, "bins": 3, "queue": 2}
 
@@ -86,6 +101,9 @@ PROOFS = (
     Proof("parts", "part_queue, lookout", "the part fetched is the one written; a turn is told to be there when it is",
           parts.Parts, (TINY | {"lanes": 2, "queue": 2}, TINY | {"lanes": 4, "ring": 2, "queue": 2},
                         TINY | {"lanes": 2, "ring": 2, "queue": 4}), depth=18),
+    Proof("sequencer", "sequencer", "segments are announced in order, by their records, beat by beat to their ends",
+          sequencer.Segments, (SEGMENTS | {"lanes": 2, "queue": 2},
+                               SEGMENTS | {"lanes": 4, "ring": 2, "vector": 2, "queue": 2}), "bounded", 20, depth=18),
     Proof("preload", "distribution", "P words to each lane, lane by lane, one at a time", distribution.Preload,
           (SPAN, TURNS), depth=14),
     Proof("stored", "distribution", "the words of the source in order, then zeros, and none taken beyond them",
