@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from golden.config import Config, OutputMode, TableMemory, TableStyle
 
 from . import (
+    clean,
     distribution,
     expander,
     fields,
@@ -76,6 +77,7 @@ RAM = {"table_style": TableStyle.RAM}
 TABLES = {"word_bits": 8, "table_log": 2, "bins": 7, "max_tables": 2}
 BYTE = {"word_bits": 8, "table_log": 2}
 SEGMENTS = {"word_bits": 8, "table_log": 2, "count_bits": 8, "max_segments": 2, "raw_bits": 1}
+ONE = {"word_bits": 8, "table_log": 1, "bins": 3, "queue": 2, "count_bits": 8, "max_segments": 3, "max_tables": 1}
 TINY = {"word_bits": 8, "bins": 3}
 LOOP = {"word_bits": 8, "table_log": 1, "bins": 3, "queue": 2}
 
@@ -131,12 +133,15 @@ PROOFS = (
     Proof("spread", "spreader", "for each slot the entry of the token that the spread names, in time", spreader.Spread,
           (TINY | {"table_log": 1},), "bounded", 40, depth=32, slow=True),
     Proof("records", "sparse_output", "records are the tokens and ends that came, in order; then the span's ends",
-          sparse.Records, ({"ring": 2} | SPARSE, {"ring": 1, "vector": 1, "max_run": 2} | SPARSE), "induction", 2,
-          depth=24),
+          sparse.Records, ({"ring": 2} | SPARSE, {"ring": 1, "vector": 1, "max_run": 2} | SPARSE), "induction", 2),
     Proof("room", "sparse_output, lane, token_pair, placement; ring, step", "turns begin only where their records have "
           "a place", sparse.Room,
           ({"ring": 1, "vector": 2, "max_run": 3, "queue": 4} | SPARSE, {"ring": 2, "queue": 2} | SPARSE,
            {"ring": 4, "max_run": 2, "queue": 2} | SPARSE), depth=40),
+    Proof("clean start", "all but the header's", "two decoders, reset in any states and then given the same, do the "
+          "same", clean.Decoders, (ONE,), "bounded", 30, depth=30, slow=True),
+    Proof("clean header", "header, fields, preamble, loader (ROM)", "the same of the header's reader", clean.Headers,
+          (ONE,), "bounded", 30, depth=12),
     Proof("guard", "control, join", "after an error no transfer begins and the error stays; an offer stays until taken",
           guard.Guard, (SPAN, TURNS), depth=30),
     Proof("check", "join", "a span's last transfer goes if words, CRC and states are right, and only then", guard.Check,
