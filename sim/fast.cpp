@@ -242,7 +242,8 @@ public:
     Result result;
     Output output(stream, result);
     std::array<typename Output::Offer, Output::OFFERS> waiting;
-    std::array<bool, Output::OFFERS> waits{}, late{};
+    std::array<bool, Output::OFFERS> waits{}, late{};  // the offer was refused; the next one begins after an error
+    std::array<Number, Output::OFFERS> begun{};
     const Number transfers = (stream.data.size() + WORD_BYTES - 1) / WORD_BYTES;
     Number settle = job.settle, cycle = 0;
     bool offered = false;
@@ -270,11 +271,11 @@ public:
           late[ring] = failed;  // what was on offer when the error showed may still be taken; nothing begins after that
           continue;
         }
+        if (late[ring] && !waits[ring]) result.late = std::max(result.late, ++begun[ring]);
         auto offer = Output::offer(decoder, ring);
         if (waits[ring] && offer != waiting[ring]) result.broken = CHANGED;
         waits[ring] = !willing;
         waiting[ring] = offer;
-        result.late += late[ring];
         if (!willing) continue;
         late[ring] = failed;
         ++result.transfers;

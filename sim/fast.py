@@ -112,7 +112,8 @@ class Result(NamedTuple):
     not taken. ``inputs``, ``transfers``, ``weights``: taken in and out; of tokens the weights that they stand for.
     ``wrong``, ``wrong_span``: the first weight that is not as expected, counted over the stream, and the first span
     with one, or `NONE`. ``spans``: up to which span a span's last transfer (sparse: any lane's end) has come.
-    ``late``: offers that began after an error showed. ``broken``: see `Broken`.
+    ``late``: offers that began after an error showed, of sparse streams those of the one with the most. ``broken``: see
+    `Broken`.
     """
 
     ended: int

@@ -4,9 +4,11 @@ import json
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
 from golden.cli import OneLineParser, atomic_write, read_bytes, run
 from golden.container import stream_bytes
@@ -28,6 +30,7 @@ BATCH = 500  #: streams that are made, run and recorded together
 SOURCES = 40  #: right streams that those of a batch are made from
 MAX_WEIGHTS = 4000  #: of a stream whose header was changed
 MOST_WEIGHTS = 120  #: of a segment of a right stream
+SETTLE = 64  #: cycles for which it is seen whether anything comes after the end
 FINDINGS = 20  #: that are kept
 
 
@@ -88,9 +91,9 @@ def batch(decoder, number: int, tally: Tally, seed: int = 0, size: int = BATCH) 
     """
     config, random = decoder.config, np.random.default_rng([seed, number])
     sources = [(source, expectation(source.data, config)) for source in _sources(config, random)]
-    sent, jobs, cases = [_good(config)], [], []
+    sent, jobs, cases, kinds = [_good(config)], [], [], cycle(KINDS)
     while len(cases) < size:
-        kind = KINDS[len(cases) % len(KINDS)]
+        kind = next(kinds)
         one, another = random.choice(len(sources), 2, replace=False)
         source, right = sources[one]
         data, said = corrupted(kind, source, sources[another][0], random), right
@@ -101,12 +104,12 @@ def batch(decoder, number: int, tally: Tally, seed: int = 0, size: int = BATCH) 
         whole = bool(random.random() < 0.8)
         sent.append(Sent(data, said.segments, said.weights))
         jobs += [Job(len(sent) - 1, _bound(config, data, said.segments or right.segments), pattern(random),
-                     pattern(random), Begin.CLEAR, whole=whole),
+                     pattern(random), Begin.CLEAR, settle=SETTLE, whole=whole),
                  Job(0, _bound(config, sent[0].data, sent[0].segments), pattern(random), pattern(random), Begin.CLEAR)]
         cases.append((kind, data, said, right.weights))
     start, results = time.perf_counter(), decoder.run(sent, jobs, int(random.integers(1 << 31)))
     for (kind, data, said, before), job, after, result, good in zip(cases, jobs[::2], jobs[1::2], results, results):
-        outcome = judge(result, said, before, kind.mended)
+        outcome = judge(result, config, said, before, kind.mended)
         problem = outcome.finding or _wrong(good)
         tally.rows[_title(kind)][outcome.how] += 1
         tally.cycles += result.cycles + good.cycles
@@ -170,7 +173,6 @@ def _arguments(argv):
 
 def _progress(name, tally, wanted):
     """Once for each batch that is left, with a bar on a terminal."""
-    from tqdm import tqdm
     with tqdm(total=wanted, initial=tally.streams, desc=name, unit="stream", disable=None) as bar:
         while tally.streams < wanted:
             yield

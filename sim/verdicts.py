@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from golden.codec import MAX_WEIGHTS
+from golden.config import TOKEN_QUEUE, Config, OutputMode
 from golden.container import parse_stream
 from golden.errors import ConfigError, FormatError
 from golden.scalar import decode
@@ -71,7 +72,7 @@ def _alone(stream, span):
     return Stream(stream.config, stream.tables, stream.segments[slice(*stream.spans[span])], (stream.words[span],))
 
 
-def expectation(data: bytes, config, max_weights: int = MAX_WEIGHTS) -> Expectation | None:
+def expectation(data: bytes, config: Config, max_weights: int = MAX_WEIGHTS) -> Expectation | None:
     """What the golden model makes of a stream for a decoder; ``None``: it holds more weights than ``max_weights``.
 
     Its words are decoded span by span; that their CRC-32s are right is asked for first, of all of them.
@@ -111,12 +112,14 @@ class Outcome:
     finding: str = ""
 
 
-def judge(result, expected: Expectation, before: np.ndarray, mended: bool) -> Outcome:
+def judge(result, config: Config, expected: Expectation, before: np.ndarray, mended: bool) -> Outcome:
     """What a result comes to.
 
     Parameters
     ----------
     result : Result
+    config : Config
+        Of the decoder.
     expected : Expectation
         Of a stream with mended CRC-32s what it says by itself, otherwise what it was before it was corrupted.
     before : ndarray
@@ -124,7 +127,7 @@ def judge(result, expected: Expectation, before: np.ndarray, mended: bool) -> Ou
     mended : bool
     """
     how = _how(result, expected, before, mended)
-    return Outcome(how, _broken(result) or (_disagreement(result, expected, how) if mended else ""))
+    return Outcome(how, _broken(result, config) or (_disagreement(result, expected, how) if mended else ""))
 
 
 def _how(result, expected, before, mended):
@@ -139,11 +142,12 @@ def _how(result, expected, before, mended):
     return "right" if not mended or np.array_equal(expected.weights, before) else "other"
 
 
-def _broken(result):
-    """What no stream excuses."""
+def _broken(result, config):
+    """What no stream excuses. After an error a dense decoder offers nothing more, a sparse one what waits in its rings'
+    queues."""
     if result.ended == End.HANG:
         return f"no end after {result.cycles} cycles"
-    if result.late:
+    if result.late > (TOKEN_QUEUE if config.output is OutputMode.SPARSE else 0):
         return f"{result.late} transfers were offered after the error"
     if result.broken in (Broken.CHANGED, Broken.VERDICT) or result.broken and result.ended == End.ERROR:
         return f"the rule {Broken(result.broken).name} was broken"
