@@ -147,7 +147,7 @@ class FastDecoder:
     program: Path
     config: Config
 
-    def run(self, streams, jobs, seed: int = 0) -> Iterator[Result]:
+    def run(self, streams, jobs, seed: int = 0, plusargs=()) -> Iterator[Result]:
         """Run jobs one after the other, from a reset on.
 
         Parameters
@@ -156,6 +156,8 @@ class FastDecoder:
         jobs : sequence of Job
         seed : int
             Of the values of all registers and memories at the beginning.
+        plusargs : sequence of str
+            For the Verilog.
 
         Yields
         ------
@@ -170,7 +172,8 @@ class FastDecoder:
         with tempfile.TemporaryDirectory(prefix="tansy-") as folder:
             file = Path(folder, "jobs")
             file.write_bytes(b"".join(_packed(streams, jobs)))
-            command = [self.program, file, "+verilator+rand+reset+2", f"+verilator+seed+{seed % 0x7FFFFFFF + 1}"]
+            command = [self.program, file, "+verilator+rand+reset+2", f"+verilator+seed+{seed % 0x7FFFFFFF + 1}",
+                       *plusargs]
             with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
                 try:
                     for number in range(len(jobs)):

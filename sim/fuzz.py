@@ -1,25 +1,23 @@
 """Corrupted streams through emitted decoders, a right one after each: ``python -m sim.fuzz --streams 1000``."""
 
-import json
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import cycle
-from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
-from golden.cli import OneLineParser, atomic_write, read_bytes, run
+from golden.cli import OneLineParser, run
 from golden.container import stream_bytes
-from golden.errors import FormatError, InputError
+from golden.errors import InputError
 from golden.table import Alphabet
 from hw.simulators import SimulatorError
 
 from .bounds import cycle_bound
 from .corrupt import KINDS, Source, corrupted
 from .decoders import FUZZED, named, pattern
-from .fast import NONE, Begin, End, Job, Sent, compile_fast
+from .fast import NONE, Begin, Broken, End, Job, Sent, compile_fast
+from .records import Record, add_options, batches
 from .streams import Layer, alphabets, make_stream
 from .tally import table
 from .verdicts import expectation, judge
@@ -44,13 +42,11 @@ class Tally:
     cycles: int = 0
     seconds: float = 0.0
     slowest: float = 0.0
-    rows: dict[str, Counter] = field(default_factory=lambda: {_title(kind): Counter() for kind in KINDS})
+    rows: dict[str, Counter] = field(default_factory=dict)
     findings: list[dict] = field(default_factory=list)
 
-    @classmethod
-    def of(cls, values: dict) -> "Tally":
-        """From what `vars` of one became as JSON."""
-        return cls(**{**values, "rows": {name: Counter(counts) for name, counts in values["rows"].items()}})
+    def __post_init__(self):
+        self.rows = {_title(kind): Counter(self.rows.get(_title(kind), {})) for kind in KINDS}
 
 
 def _title(kind):
@@ -132,26 +128,23 @@ def _wrong(good):
     """What is wrong with the right stream, in words."""
     if good.ended == End.DONE and good.wrong == NONE and not good.broken:
         return ""
-    return f"the stream after it ended with {End(good.ended).name}, error {good.error}, weight {good.wrong} wrong"
+    return (f"the right stream after it ended with {End(good.ended).name}, error {good.error}, first wrong weight "
+            f"{'none' if good.wrong == NONE else good.wrong}, broken rule {Broken(good.broken).name}")
 
 
 def main(argv=None):
     """The command."""
     args = _arguments(argv)
-    decoders, path = named(FUZZED, args.decoders), args.output and Path(args.output)
     if args.streams < 1:
         raise InputError(f"streams must be at least 1, not {args.streams}")
-    record = _begun(path, args.seed)
+    decoders, record = named(FUZZED, args.decoders), Record(args.output, args.seed, Tally)
+    wanted = -(-args.streams // len(decoders))
     for name, config in decoders.items():
-        tally = record.setdefault(name, Tally())
-        wanted = -(-args.streams // len(decoders))
-        decoder = compile_fast(config)
-        for _ in _progress(name, tally, wanted):
-            batch(decoder, tally.batches, tally, args.seed, min(BATCH, wanted - tally.streams))
-            if path:
-                _write(path, args.seed, record)
-    print(_text(record))
-    findings = [(name, finding) for name, tally in record.items() for finding in tally.findings]
+        decoder, tally = compile_fast(config), record.of(name)
+        for left in batches(name, record, "streams", wanted):
+            batch(decoder, tally.batches, tally, args.seed, min(BATCH, left))
+    print(_text(record.tallies))
+    findings = [(name, finding) for name, tally in record.tallies.items() for finding in tally.findings]
     if findings:
         name, first = findings[0]
         raise SimulatorError(f"{len(findings)} streams after which the decoder did what it may not, the first with "
@@ -164,49 +157,16 @@ def _arguments(argv):
                            "one line and exit code 2.")
     parser.add_argument("--streams", type=int, default=1000, metavar="N",
                         help="corrupted streams, for all decoders together (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="default: %(default)s")
-    parser.add_argument("--decoders", default=",".join(FUZZED), metavar="NAMES", help="default: %(default)s")
-    parser.add_argument("-o", "--output", metavar="FILE",
-                        help="the counts as JSON, written after each batch; a run that was broken off goes on from it")
+    add_options(parser, FUZZED)
     return parser.parse_args(argv)
 
 
-def _progress(name, tally, wanted):
-    """Once for each batch that is left, with a bar on a terminal."""
-    with tqdm(total=wanted, initial=tally.streams, desc=name, unit="stream", disable=None) as bar:
-        while tally.streams < wanted:
-            yield
-            bar.update(tally.streams - bar.n)
-
-
-def _begun(path, seed):
-    """The tallies of a run that was broken off, or none."""
-    if path is None or not path.exists():
-        return {}
-    try:
-        record = json.loads(read_bytes(path))
-        tallies = {name: Tally.of(values) for name, values in record["decoders"].items()}
-        begun = record["seed"]
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise FormatError(f"{path} is not a record of sim.fuzz") from None
-    if begun != seed:
-        raise InputError(f"{path} was begun with seed {begun}, not {seed}")
-    return tallies
-
-
-def _write(path, seed, record):
-    decoders = {name: vars(tally) for name, tally in record.items()}
-    with atomic_write(path, "w") as file:
-        json.dump({"seed": seed, "decoders": decoders}, file, indent=1)
-        file.write("\n")
-
-
-def _text(record):
-    rows = {_title(kind): sum((tally.rows[_title(kind)] for tally in record.values()), Counter()) for kind in KINDS}
+def _text(tallies):
+    rows = {_title(kind): sum((tally.rows[_title(kind)] for tally in tallies.values()), Counter()) for kind in KINDS}
     plain = {name: counts for name, counts in rows.items() if not name.endswith(", mended")}
     mended = {name.removesuffix(", mended"): counts for name, counts in rows.items() if name not in plain}
     lines = [table("corrupted", plain), "", table("mended", mended), ""]
-    for name, tally in record.items():
+    for name, tally in tallies.items():
         lines.append(f"{name:16} {tally.streams:,} streams, as many right ones, {tally.cycles:,} cycles in "
                      f"{tally.seconds:,.0f} s; slowest {100 * tally.slowest:.0f} % of its bound")
     return "\n".join(lines)

@@ -164,9 +164,9 @@ def _disagreement(result, expected, how):
     if not expected.refused:
         if failed:
             return f"ended in {how}, not refused by the golden model"
-        if result.wrong != NONE or result.broken:
+        if result.wrong != NONE:
             return f"weight {result.wrong} is not the golden model's"
-        return ""
+        return f"the rule {Broken(result.broken).name} was broken" if result.broken else ""
     if expected.left:
         return ""
     if not failed:
