@@ -3,7 +3,8 @@
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from itertools import cycle
+from itertools import cycle, islice
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,13 +15,13 @@ from golden.table import Alphabet
 from hw.simulators import SimulatorError
 
 from .bounds import cycle_bound
-from .corrupt import KINDS, Source, corrupted
+from .corrupt import KINDS, Kind, Source, corrupted
 from .decoders import FUZZED, named, pattern
 from .fast import NONE, Begin, Broken, End, Job, Sent, compile_fast
 from .records import Record, add_options, batches
 from .streams import Layer, alphabets, make_stream
 from .tally import table
-from .verdicts import expectation, judge
+from .verdicts import Expectation, expectation, judge
 
 __all__ = ["Tally", "batch", "main"]
 
@@ -28,6 +29,7 @@ BATCH = 500  #: streams that are made, run and recorded together
 SOURCES = 40  #: right streams that those of a batch are made from
 MAX_WEIGHTS = 4000  #: of a stream whose header was changed
 MOST_WEIGHTS = 120  #: of a segment of a right stream
+WHOLE = 0.8  #: share of streams of which the rest is sent after an error; after that of others the clear comes at once
 SETTLE = 64  #: cycles for which it is seen whether anything comes after the end
 FINDINGS = 20  #: that are kept
 
@@ -86,38 +88,53 @@ def batch(decoder, number: int, tally: Tally, seed: int = 0, size: int = BATCH) 
     seed, size : int
     """
     config, random = decoder.config, np.random.default_rng([seed, number])
-    sources = [(source, expectation(source.data, config)) for source in _sources(config, random)]
-    sent, jobs, cases, kinds = [_good(config)], [], [], cycle(KINDS)
-    while len(cases) < size:
-        kind = next(kinds)
-        one, another = random.choice(len(sources), 2, replace=False)
-        source, right = sources[one]
-        data, said = corrupted(kind, source, sources[another][0], random), right
-        if data is not None and kind.mended:
-            said = expectation(data, config, MAX_WEIGHTS)
-        if data is None or said is None:
-            continue
-        whole = bool(random.random() < 0.8)
-        sent.append(Sent(data, said.segments, said.weights))
-        jobs += [Job(len(sent) - 1, _bound(config, data, said.segments or right.segments), pattern(random),
-                     pattern(random), Begin.CLEAR, settle=SETTLE, whole=whole),
+    sent, jobs, cases = [_good(config)], [], []
+    for case in islice(_cases(config, random), size):
+        cases.append(case)
+        sent.append(Sent(case.data, case.said.segments, case.said.weights))
+        whole = bool(random.random() < WHOLE)
+        jobs += [Job(len(cases), _bound(config, case.data, case.said.segments or case.source.stream.segments),
+                     pattern(random), pattern(random), Begin.CLEAR, settle=SETTLE, whole=whole),
                  Job(0, _bound(config, sent[0].data, sent[0].segments), pattern(random), pattern(random), Begin.CLEAR)]
-        cases.append((kind, data, said, right.weights))
     start, results = time.perf_counter(), decoder.run(sent, jobs, int(random.integers(1 << 31)))
-    for (kind, data, said, before), job, after, result, good in zip(cases, jobs[::2], jobs[1::2], results, results):
-        outcome = judge(result, config, said, before, kind.mended)
+    for case, job, after, result, good in zip(cases, jobs[::2], jobs[1::2], results, results):
+        outcome = judge(result, config, case.said, case.before, case.kind.mended)
         problem = outcome.finding or _wrong(good)
-        tally.rows[_title(kind)][outcome.how] += 1
+        tally.rows[_title(case.kind)][outcome.how] += 1
         tally.cycles += result.cycles + good.cycles
         tally.slowest = max(tally.slowest, *(
             (each.cycles - config.ring * (each.starved + each.stalled)) / told.bound
             for each, told in ((result, job), (good, after))))
         if problem and len(tally.findings) < FINDINGS:
-            tally.findings.append({"kind": _title(kind), "what": problem, "data": data.hex(), "source": str(job.source),
-                                   "sink": str(job.sink), "batch": number, "result": result._asdict()})
+            tally.findings.append({"kind": _title(case.kind), "what": problem, "data": case.data.hex(),
+                                   "source": str(job.source), "sink": str(job.sink), "batch": number,
+                                   "result": result._asdict()})
     tally.seconds += time.perf_counter() - start
     tally.streams += len(cases)
     tally.batches += 1
+
+
+class _Case(NamedTuple):
+    """A corrupted stream: what it was made of, what should become of it, and the weights before."""
+
+    kind: Kind
+    source: Source
+    data: bytes
+    said: Expectation
+    before: np.ndarray
+
+
+def _cases(config, random):
+    """Corrupted streams without end, the kinds in turn."""
+    sources = [(source, expectation(source.data, config)) for source in _sources(config, random)]
+    for kind in cycle(KINDS):
+        one, another = random.choice(len(sources), 2, replace=False)
+        source, right = sources[one]
+        data, said = corrupted(kind, source, sources[another][0], random), right
+        if data is not None and kind.mended:
+            said = expectation(data, config, MAX_WEIGHTS)
+        if data is not None and said is not None:
+            yield _Case(kind, source, data, said, right.weights)
 
 
 def _bound(config, data, segments):

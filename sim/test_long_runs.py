@@ -240,6 +240,11 @@ def test_patterns_are_all_drawn():
     assert len(set(drawn)) > 100 and "never" not in {each.name for each in drawn}
 
 
+def test_what_does_not_compile():
+    with pytest.raises(SimulatorError, match="verilator refuses the decoder: .*rror"):
+        compile_fast(CONFIG, "module decoder(; endmodule\n")
+
+
 def test_a_pattern_that_the_bench_does_not_know(decoder, right):
     with pytest.raises(ConfigError, match="pattern must be one of always, alternate, burst, random here, not never"):
         next(decoder.run([sent(*right)], [Job(0, 100, Pattern("never"))]))
