@@ -290,12 +290,13 @@ public:
       if (offered && taken) {
         ++result.inputs, offered = false;
       } else if ((done && result.inputs == transfers) || (failed && (!job.whole || result.inputs == transfers))) {
-        if (settle-- == 0) break;
+        if (settle == job.settle) result.cycles = cycle;
+        if (settle == 0) break;
+        settle -= willing;
       }
       const Number waited = RING * (result.starved + result.stalled);
       if (cycle > job.bound + waited) return result.cycles = cycle, result;
     }
-    result.cycles = cycle - job.settle;
     result.ended = result.error ? ERROR : DONE;
     if (result.ended == DONE) output.done();
     decoder.s_axis_tvalid = 0;

@@ -90,7 +90,7 @@ class Job:
     source, sink : Pattern
     begin : Begin
     settle : int
-        Cycles for which the end is looked at.
+        Cycles, those of a willing sink, for which it is looked at what comes after the end.
     whole : bool
         After an error: whether the rest of the stream is still sent.
     """

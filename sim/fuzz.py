@@ -30,7 +30,7 @@ SOURCES = 40  #: right streams that those of a batch are made from
 MAX_WEIGHTS = 4000  #: of a stream whose header was changed
 MOST_WEIGHTS = 120  #: of a segment of a right stream
 WHOLE = 0.8  #: share of streams of which the rest is sent after an error; after that of others the clear comes at once
-SETTLE = 64  #: cycles for which it is seen whether anything comes after the end
+SETTLE = 64  #: cycles of a willing sink in which it shows whether anything comes after the end
 FINDINGS = 20  #: that are kept
 
 
