@@ -213,6 +213,39 @@ public:
 
 #endif
 
+// What is on offer, cycle by cycle: none changed, none withdrawn, none begun after an error.
+class Watch {
+  std::array<typename Output::Offer, Output::OFFERS> waiting;
+  std::array<bool, Output::OFFERS> refused{}, late{};  // the one in `waiting` was; the next one begins after an error
+  std::array<Number, Output::OFFERS> begun{};
+
+public:
+  // Looks at all streams, takes what there is if the sink is willing; whether there was anything.
+  bool look(const Vdecoder &decoder, bool willing, bool failed, Output &output, Result &result) {
+    bool any = false;
+    for (int ring = 0; ring < Output::OFFERS; ++ring) {
+      const bool offers = Output::offers(decoder, ring);
+      any |= offers;
+      if (refused[ring] && !offers) result.broken = CHANGED;
+      if (!offers) {
+        refused[ring] = false;
+        late[ring] = failed;  // what is on offer when the error shows may still be taken
+        continue;
+      }
+      if (late[ring] && !refused[ring]) result.late = std::max(result.late, ++begun[ring]);
+      const auto offer = Output::offer(decoder, ring);
+      if (refused[ring] && offer != waiting[ring]) result.broken = CHANGED;
+      refused[ring] = !willing;
+      waiting[ring] = offer;
+      if (!willing) continue;
+      late[ring] = failed;
+      ++result.transfers;
+      output.take(offer, ring);
+    }
+    return any;
+  }
+};
+
 class Bench {
   VerilatedContext context;
   Vdecoder decoder;
@@ -238,49 +271,32 @@ public:
     decoder.rst = decoder.clear = 0;
   }
 
+  void put(const Stream &stream, Number place, Number transfers) {
+    const Number first = place * WORD_BYTES, left = stream.data.size() - first;
+    std::memset(&decoder.s_axis_tdata, 0, WORD_BYTES);
+    std::memcpy(&decoder.s_axis_tdata, stream.data.data() + first, std::min<Number>(WORD_BYTES, left));
+    decoder.s_axis_tlast = place + 1 == transfers;
+  }
+
   Result run(const Job &job, const Stream &stream) {
     Result result;
     Output output(stream, result);
-    std::array<typename Output::Offer, Output::OFFERS> waiting;
-    std::array<bool, Output::OFFERS> waits{}, late{};  // the offer was refused; the next one begins after an error
-    std::array<Number, Output::OFFERS> begun{};
+    Watch watch;
     const Number transfers = (stream.data.size() + WORD_BYTES - 1) / WORD_BYTES;
-    Number settle = job.settle, cycle = 0;
+    Number settle = job.settle;
     bool offered = false;
     if (job.begin) fresh(job.begin == 2);
-    for (;; ++cycle) {
+    for (Number cycle = 0;; ++cycle) {
       if (!offered && result.inputs < transfers && job.source(cycle)) {
         offered = true;
-        Number first = result.inputs * WORD_BYTES;
-        std::memset(&decoder.s_axis_tdata, 0, WORD_BYTES);
-        std::memcpy(&decoder.s_axis_tdata, stream.data.data() + first,
-                    std::min<Number>(WORD_BYTES, stream.data.size() - first));
-        decoder.s_axis_tlast = result.inputs + 1 == transfers;
+        put(stream, result.inputs, transfers);
       }
       const bool willing = job.sink(cycle);
       decoder.s_axis_tvalid = offered;
       Output::ready(decoder, willing);
       decoder.eval();
       const bool taken = decoder.s_axis_tready, failed = decoder.error != 0, done = decoder.done;
-      bool any = false;
-      for (int ring = 0; ring < Output::OFFERS; ++ring) {
-        const bool offers = Output::offers(decoder, ring);
-        any |= offers;
-        if (waits[ring] && !offers) result.broken = CHANGED;
-        if (!offers) {
-          late[ring] = failed;  // what was on offer when the error showed may still be taken; nothing begins after that
-          continue;
-        }
-        if (late[ring] && !waits[ring]) result.late = std::max(result.late, ++begun[ring]);
-        auto offer = Output::offer(decoder, ring);
-        if (waits[ring] && offer != waiting[ring]) result.broken = CHANGED;
-        waits[ring] = !willing;
-        waiting[ring] = offer;
-        if (!willing) continue;
-        late[ring] = failed;
-        ++result.transfers;
-        output.take(offer, ring);
-      }
+      const bool any = watch.look(decoder, willing, failed, output, result);
       const bool changed = result.error && decoder.error != result.error;
       if (changed || (failed && (done || decoder.busy))) result.broken = VERDICT;
       result.error = decoder.error;
@@ -290,14 +306,15 @@ public:
       if (offered && taken) {
         ++result.inputs, offered = false;
       } else if ((done && result.inputs == transfers) || (failed && (!job.whole || result.inputs == transfers))) {
-        if (settle == job.settle) result.cycles = cycle;
+        if (!result.ended) result.cycles = cycle, result.ended = failed ? ERROR : DONE;
         if (settle == 0) break;
         settle -= willing;
       }
-      const Number waited = RING * (result.starved + result.stalled);
-      if (cycle > job.bound + waited) return result.cycles = cycle, result;
+      if (cycle > result.cycles + job.bound + RING * (result.starved + result.stalled)) {
+        result.cycles = cycle, result.ended = HANG;
+        break;
+      }
     }
-    result.ended = result.error ? ERROR : DONE;
     if (result.ended == DONE) output.done();
     decoder.s_axis_tvalid = 0;
     return result;
