@@ -18,7 +18,7 @@ from hw.contents import contents_of, rom_config
 from hw.decoder import MAX_TABLE_LOG, Contents, check_decoder
 from hw.layouts import entry_layout, table_numbers
 from hw.memory import check_memory, primitives_of
-from hw.options import default_ring
+from hw.options import default_ring, spare_words
 
 from .catalogue import Board, find_board
 from .protocol import crcs_of, digest_of
@@ -122,8 +122,8 @@ def embedded_stream(board: Board, lanes: int | None = None, ring: int | None = N
     """The embedded network as a ``.tsy`` file, encoded for a decoder; what is ``None`` is the board's default."""
     lanes = lanes or board.lanes
     memory = memory or default_memory(board, lanes)
-    alone = (ring or default_ring(lanes, memory)) == 1
-    return encode_network(digits.load(), lanes=lanes, spare=2 * alone, table_log_limit=MAX_TABLE_LOG[memory])
+    spare = spare_words(ring or default_ring(lanes, memory))
+    return encode_network(digits.load(), lanes=lanes, spare=spare, table_log_limit=MAX_TABLE_LOG[memory])
 
 
 def _stream(stream, lanes):

@@ -26,7 +26,7 @@ from .axis import AxisDecoder
 from .contents import contents_of, count_bits_of, rom_config
 from .decoder import MAX_TABLE_LOG
 from .errors import ErrorCode
-from .options import add_decoder_options, decoder_options, default_ring, family_of, rooms_of
+from .options import add_decoder_options, decoder_options, default_ring, family_of, rooms_of, spare_words
 from .registers import c_header, python_constants
 from .shell import SHELLS, ShellDecoder
 from .verilog import verilog_of, yosys_version
@@ -188,8 +188,8 @@ def _stream(args):
         return stream, data
     memory = TableMemory(args.memory)
     options = plan_options(args)
-    alone = (args.ring or default_ring(options.get("lanes", Config().lanes), memory)) == 1
-    stream, directory = encode_stream(_network(args), table_log_limit=MAX_TABLE_LOG[memory], spare=2 * alone,
+    ring = args.ring or default_ring(options.get("lanes", Config().lanes), memory)
+    stream, directory = encode_stream(_network(args), table_log_limit=MAX_TABLE_LOG[memory], spare=spare_words(ring),
                                       progress=True, **options)
     return stream, pack(stream, directory)
 

@@ -6,7 +6,7 @@ from golden.errors import ConfigError
 from .memory import TARGETS as FAMILIES
 from .targets import TARGETS as DEVICES
 
-__all__ = ["add_decoder_options", "decoder_options", "default_ring", "family_of", "rooms_of"]
+__all__ = ["add_decoder_options", "decoder_options", "default_ring", "family_of", "rooms_of", "spare_words"]
 
 BLOCK_RINGS = (4, *(ring for ring in range(LEAST_BLOCK_RING, MAX_RING + 1) if ring != 4))
 
@@ -45,6 +45,11 @@ def default_ring(lanes: int, memory: TableMemory) -> int:
             return ring
     raise ConfigError(f"lanes must have a divisor from {LEAST_BLOCK_RING} to {MAX_RING} for tables in block RAM, "
                       f"not be {lanes}")
+
+
+def spare_words(ring: int) -> int:
+    """Words of preload beyond the least, if the user says nothing: lanes alone wait less with some."""
+    return 2 if ring == 1 else 0
 
 
 def decoder_options(args, lanes: int) -> dict:

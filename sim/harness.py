@@ -19,7 +19,8 @@ __all__ = ["Design", "compile_design"]
 
 CACHE = Path("sim_build")
 PORTS = Path(__file__).with_name("ports.vlt")
-VERILATOR_OPTIONS = ("--no-public-flat-rw", "-O3", "-Wno-fatal", "--x-initial", "fast", "-CFLAGS", "-O0")
+VERILATOR_OPTIONS = (  # one C++ file: several, with a precompiled header, take twice as long to compile
+    "--no-public-flat-rw", "-O3", "--output-split", "0", "-Wno-fatal", "--x-initial", "fast", "-CFLAGS", "-O0")
 ICARUS_OPTIONS = ("-g2005",)  # as SystemVerilog, Icarus 11 leaves `always @*` blocks of constant inputs asleep
 DUMP = """module dump;
   initial begin
@@ -166,8 +167,6 @@ def _compile(verilog, top, simulator, waves, folder):
         if "lz4.h" in reason:
             raise SimulatorError("waves as .fst from verilator need the headers of lz4 (liblz4-dev); .vcd needs none")
         raise SimulatorError(f"{simulator} refuses {verilog[0]}; its log is {work / 'log'}: {reason}")
-    for precompiled in work.glob("*.gch"):  # 150 MB, of no use once the design is compiled
-        precompiled.unlink()
     _keep(work, folder)
     if simulator.name == "verilator" and not runtime.is_dir():
         copies = Path(tempfile.mkdtemp(prefix=f"{runtime.name}.", dir=folder.parent))

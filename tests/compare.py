@@ -31,7 +31,7 @@ def hardware_rows(args):
     """One row per design."""
     designs = [design for design in (*TANSY, *BASELINES) if design.quick or not args.quick]
     if args.match:
-        designs = [design for design in designs if args.match in design.name]
+        designs = [design for design in designs if args.match in f"{design.name}, {design.source}"]
     seeds = range(1, (1 if args.quick else args.seeds) + 1)
     return hardware.measure(designs, args.target, seeds, args.weights or (20_000 if args.quick else 100_000),
                             Cache(args.cache))
@@ -68,7 +68,7 @@ def _arguments():
     parser.add_argument("--quick", action="store_true", help="few designs, one seed, few weights")
     parser.add_argument("--seeds", type=int, default=5, metavar="K", help="seeds 1 to K (default: %(default)s)")
     parser.add_argument("--only", action="append", choices=SECTIONS, help="this section; may be given again")
-    parser.add_argument("--match", metavar="TEXT", help="only designs and networks whose name holds this")
+    parser.add_argument("--match", metavar="TEXT", help="only designs whose name and source hold this, and networks")
     parser.add_argument("--target", default="ecp5-85k-6", help="device (default: %(default)s)")
     parser.add_argument("--weights", type=int, metavar="K", help="weights of each source, in every section")
     parser.add_argument("--network", action="append", default=[], metavar="FILE",

@@ -7,8 +7,14 @@ from random import Random
 
 import numpy as np
 import pytest
+from amaranth.hdl import Module
+from amaranth.lib import stream as streams
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
 
+from boards.answers import AnswerWriter
 from boards.catalogue import find_board
+from boards.commands import Commands
 from boards.design import BoardCore, identity_of
 from boards.fit import DesignPlan
 from boards.identity import Identity
@@ -25,6 +31,8 @@ from boards.protocol import (
     frame_of,
     unpack_fields,
 )
+from boards.requests import RequestReader
+from boards.runner import run_signature
 from boards.unpacker import Unpacker
 from golden.codec import decode
 from golden.config import Config, TableStyle
@@ -210,6 +218,78 @@ def test_run_at_power_up(style, options):
         assert await host.ask(Command.DUMP, 0, len(weights)) == (Status.OK, weights)
 
     with_host(plan, play)
+
+
+def test_power_up_with_another_digest():
+    """Weights other than those that the board was built for: the run ends, and is not called right."""
+    stream = small()
+    plan = replace(plan_for(stream, begin=True), crcs=(*crcs_of(stream)[:-1], 1))
+
+    async def play(host):
+        summary = await host.finish()
+        assert (summary["state"], summary["error"], summary["weights"]) == (State.DIFFERENT, 0, stream.weights)
+        assert summary["digest"] == digest_of(crcs_of(stream)) != plan.digest
+        assert (await host.decode(stream))["state"] is State.PASSED
+
+    with_host(plan, play)
+
+
+class CommandLine(wiring.Component):
+    """A command interpreter between the two ends of its line; the runner is the test."""
+
+    def __init__(self, config, depth):
+        self._commands = Commands(config, depth, b"identity")
+        super().__init__({"valid": In(1), "byte": In(8), "bytes": Out(streams.Signature(8)),
+                          "runs": Out(run_signature(config, depth))})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.requests = requests = RequestReader()
+        m.submodules.answers = answers = AnswerWriter()
+        m.submodules.commands = commands = self._commands
+        connect(m, commands.requests, requests.found)
+        connect(m, commands.content, answers.content)
+        connect(m, answers.bytes, flipped(self.bytes))
+        connect(m, commands.runs, flipped(self.runs))
+        m.d.comb += [requests.valid.eq(self.valid), requests.byte.eq(self.byte)]
+        return m
+
+
+@pytest.mark.parametrize("good", [0, 1, 4])
+def test_dump_ends_with_its_run(good):
+    """The decoder stops in the middle of a DUMP: no frame with a right check; the next DUMP decodes from the begin."""
+    dut, started = CommandLine(Config(lanes=2), 16), []
+
+    async def decoder(ctx):
+        """Each run has one weight more than the one before."""
+        count = good
+        while True:
+            while not (await ctx.tick().sample(dut.runs.dump))[-1]:
+                pass
+            started.append(count)
+            ctx.set(dut.runs.over, 0)
+            ctx.set(dut.runs.dumping, 1)
+            for weight in range(count):
+                ctx.set(dut.runs.weights.payload, weight)
+                ctx.set(dut.runs.weights.valid, 1)
+                while not (await ctx.tick().sample(dut.runs.weights.ready))[-1]:
+                    pass
+            ctx.set(dut.runs.weights.valid, 0)
+            ctx.set(dut.runs.over, 1)
+            count += 1
+
+    async def testbench(ctx):
+        ctx.set(dut.runs.summary.state, State.PASSED)
+        ctx.set(dut.runs.summary.weights, good + 1)
+        host = Host(ctx, dut)
+        wanted = b"".join(number.to_bytes(4, "little") for number in (0, good + 1))
+        await host.send(frame_of(bytes([1, Command.DUMP.value]) + wanted))
+        assert await host.receive() is None and started == [good]
+        assert (await host.ask(Command.IDENTIFY)) == (Status.OK, b"identity")
+        assert await host.ask(Command.DUMP, 0, good + 1) == (Status.OK, bytes(range(good + 1)))
+        assert started == [good, good + 1]
+
+    run_bench(dut, testbench, decoder)
 
 
 def test_identity():

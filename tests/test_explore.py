@@ -174,6 +174,21 @@ def test_build_design():
     assert build_design(NETWORK, Point(lanes=1, word_bits=8, table_log=4)).digest != design.digest
 
 
+@pytest.mark.parametrize("target, primitive", [(None, None), ("ecp5", "DP16KD"), ("ice40", "SB_RAM40_4K")])
+def test_build_design_is_hw_build(tmp_path, target, primitive):
+    """A row's design is the one that `hw.build` makes of the options beside it, block RAM of the family included."""
+    np.savez(tmp_path / "net.npz", **NETWORK)
+    block = {"ring": 4, "memory": TableMemory.BLOCK} if target else {}
+    made = build_design(NETWORK, Point(lanes=4, word_bits=16, **block), target)
+    options = ["--memory", "block", "--ring", "4", "--target", target] if target else []
+    done = subprocess.run([sys.executable, "-m", "hw.build", "--weights", tmp_path / "net.npz", "--lanes", "4",
+                           "--word-bits", "16", *options, "-o", tmp_path / "build"], cwd=ROOT, text=True,
+                          capture_output=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert made.verilog == (tmp_path / "build" / "decoder.v").read_text()
+    assert primitive is None or primitive in made.verilog
+
+
 def explore(*arguments):
     return subprocess.run([sys.executable, "-m", "hw.explore", *arguments], cwd=ROOT, text=True, capture_output=True)
 

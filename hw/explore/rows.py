@@ -3,6 +3,7 @@
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 
 from ..report import speed_of
+from ..targets import find_target
 from .sweep import build_design, synthesize_design
 from .workers import attempt
 
@@ -48,8 +49,12 @@ class Sweep:
             ``target``, ``point``, ``failed`` (``None``, or why), and if it did not fail ``digest``, ``config``,
             ``bits_per_weight`` and what `hw.synth` reports.
         """
+        families = {}
+        for target in self._targets:
+            families.setdefault(find_target(target).memory_target, []).append(target)
         for point in chosen:
-            self._submit(self._built, (point, bar), build_design, self._tensors, point)
+            for family, targets in families.items():
+                self._submit(self._built, (point, targets, bar), build_design, self._tensors, point, family)
         while self._waiting:
             for future in wait(self._waiting, return_when=FIRST_COMPLETED).done:
                 then, context = self._waiting.pop(future)
@@ -68,8 +73,8 @@ class Sweep:
             future.set_exception(error)
         self._waiting[future] = then, context
 
-    def _built(self, point, bar, design, complaint):
-        for target in self._targets:
+    def _built(self, point, targets, bar, design, complaint):
+        for target in targets:
             if complaint:
                 self._finish(point, target, bar, None, None, complaint)
                 continue

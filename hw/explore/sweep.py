@@ -15,6 +15,7 @@ from golden.network import encode_stream
 
 from ..build import build, summary
 from ..decoder import MAX_TABLE_LOG
+from ..options import spare_words
 from ..synth import synthesize
 
 __all__ = ["Design", "Point", "build_design", "points", "synthesize_design"]
@@ -101,18 +102,27 @@ class Design:
         return hashlib.sha256(self.verilog.encode()).hexdigest()
 
 
-def build_design(tensors: dict, point: Point) -> Design:
-    """Encode a network as a point says, and emit its decoder.
+def build_design(tensors: dict, point: Point, target: str | None = None) -> Design:
+    """Encode a network as a point says, and emit its decoder: what `hw.build` does with these options.
+
+    Parameters
+    ----------
+    tensors : dict of str to ndarray
+        The network's integer tensors.
+    point : Point
+    target : str or None
+        The family whose block RAM primitives are to be used; see `hw.memory.block_memory`.
 
     Raises
     ------
     TansyError
         If there is no such stream, or no such decoder.
     """
-    stream = encode_stream(tensors, table_log_limit=MAX_TABLE_LOG[point.memory], **point.encoding())[0]
+    stream = encode_stream(tensors, table_log_limit=MAX_TABLE_LOG[point.memory], spare=spare_words(point.ring),
+                           **point.encoding())[0]
     config = replace(stream.config, **point.decoding())
     with tempfile.TemporaryDirectory(prefix="tansy-") as folder:
-        build(config, stream, folder)
+        config = Config.from_dict(build(config, stream, folder, target)["config"])
         verilog = Path(folder, "decoder.v").read_text(encoding="utf-8")
     return Design(verilog, config, summary(stream, config))
 

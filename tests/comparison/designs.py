@@ -59,6 +59,8 @@ class Network:
 
 SOURCES = (Source(3, 0.4), Source(3, 0.6), Source(3, 1.0), Source(15, 2.0), Source(15, 3.0))
 SPARSE, DENSE = Source(3, 0.6), Source(15, 3.0)  # what netlists are made for
+NETWORKS = tuple(Network(name, bins) for name in ("resnet8", "kws") for bins in (3, 7, 15))
+BYTES = Network("resnet8", 255)  # weights of 8 bits, by large tables and by raw bits
 
 
 @dataclass(frozen=True)
@@ -113,8 +115,17 @@ TANSY = (
     TansyDesign("Tansy, block, loadable, 8 lanes in rings of 4", SPARSE, _ringed(8), BLOCK | {"table_style": "ram"}),
     *(TansyDesign(f"Tansy, block, {n} lanes in rings of 4", DENSE, LARGE | {"lanes": n}, BLOCK) for n in LANES[2:]),
     *(TansyDesign(f"Tansy, logic, {n} lanes", DENSE, PLAIN | ALONE | {"lanes": n}, seeds=FEW.get(n)) for n in LANES),
-    *(TansyDesign("Tansy, block, loadable, 8 lanes in rings of 4", Network(name, bins), {"lanes": 8, "raw_bits": 0},
-                  BLOCK | {"table_style": "ram"}) for name in ("resnet8", "kws") for bins in (3, 15)),
+    *(TansyDesign("Tansy, block, loadable, 8 lanes in rings of 4", network, {"lanes": 8, "raw_bits": 0},
+                  BLOCK | {"table_style": "ram"}) for network in NETWORKS if network.bins != 7),
+    *(TansyDesign("Tansy, block, 8 lanes in rings of 4", network, {"lanes": 8}, BLOCK) for network in NETWORKS),
+    *(TansyDesign("Tansy, logic, 8 lanes", network, ALONE | {"lanes": 8, "table_log": 7 if network.bins > 7 else None},
+                  seeds=1) for network in NETWORKS),
+    TansyDesign("Tansy, block, 8 lanes in rings of 4, R = 11, no raw bits", BYTES,
+                {"lanes": 8, "table_log": 11, "raw_bits": 0}, BLOCK),
+    TansyDesign("Tansy, block, 8 lanes in rings of 4, R = 9, raw bits", BYTES, {"lanes": 8, "table_log": 9}, BLOCK),
+    TansyDesign("Tansy, logic, 8 lanes in rings of 4, R = 7, raw bits", BYTES, {"lanes": 8, "table_log": 7},
+                {"ring": 4}),
+    TansyDesign("Tansy, logic, 8 lanes, R = 7, raw bits", BYTES, ALONE | {"lanes": 8, "table_log": 7}, seeds=1),
 )
 
 
