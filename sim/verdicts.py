@@ -159,13 +159,13 @@ def _broken(result, config):
 def _disagreement(result, expected, how):
     """Where hardware and golden model do not do alike."""
     failed = result.ended == End.ERROR
+    if result.wrong != NONE:
+        return f"weight {result.wrong} is not the golden model's"
     if how == ErrorCode.WORDS_LEFT.name and result.spans < expected.spans and expected.ends_unread(result.spans):
         return ""
     if not expected.refused:
         if failed:
             return f"ended in {how}, not refused by the golden model"
-        if result.wrong != NONE:
-            return f"weight {result.wrong} is not the golden model's"
         return f"the rule {Broken(result.broken).name} was broken" if result.broken else ""
     if expected.left:
         return ""
