@@ -43,20 +43,29 @@ class Record:
         self.seed = seed
         self.tally = tally
         self.tallies = {}
+        if seed < 0:
+            raise InputError(f"seed must be at least 0, not {seed}")
         if self.path and not self.path.absolute().parent.is_dir():
             raise InputError(f"{path}: cannot be written: No such file or directory")
         if self.path and self.path.exists():
             self._read()
 
     def _read(self):
+        text = read_bytes(self.path)
         try:
-            record = json.loads(read_bytes(self.path))
+            record = json.loads(text)
             seed = record["seed"]
-            self.tallies = {name: self.tally(**values) for name, values in record["decoders"].items()}
+            self.tallies = {name: self._tally(values) for name, values in record["decoders"].items()}
         except (ValueError, KeyError, TypeError, AttributeError):
             raise FormatError(f"{self.path} is not a record of this kind of run") from None
         if seed != self.seed:
             raise InputError(f"{self.path} was begun with seed {seed}, not {self.seed}")
+
+    def _tally(self, values):
+        for name, value in vars(self.tally()).items():
+            if not isinstance(values[name], int | float if isinstance(value, float) else type(value)):
+                raise TypeError(name)
+        return self.tally(**values)
 
     def of(self, name: str):
         """The tally of a decoder."""

@@ -205,9 +205,12 @@ def test_progress_is_recorded_and_gone_on_from(decoder, tmp_path, monkeypatch, c
         Record(tmp_path / "one", 2, fuzz.Tally)
     with pytest.raises(FormatError, match="is not a record of this kind of run"):
         Record(tmp_path / "one", 1, soak.Tally)
-    (tmp_path / "none").write_bytes(b"\xff[")
-    with pytest.raises(FormatError, match="is not a record of this kind of run"):
-        Record(tmp_path / "none", 1, fuzz.Tally)
+    wrong = json.loads((tmp_path / "one").read_text())
+    wrong["decoders"]["alone"]["streams"] = "many"
+    for content in (b"\xff[", b"[1]", json.dumps(wrong).encode()):
+        (tmp_path / "none").write_bytes(content)
+        with pytest.raises(FormatError, match="is not a record of this kind of run"):
+            Record(tmp_path / "none", 1, fuzz.Tally)
 
 
 @pytest.mark.parametrize("module, run", [(fuzz, ["--streams", "40"]), (soak, ["--weights", "3e3"])])
@@ -223,6 +226,8 @@ def test_a_command_with_findings_ends_in_one_line(decoder, small, monkeypatch, t
     (fuzz, ["--streams", "0"], "streams must be at least 1, not 0"),
     (fuzz, ["--decoders", "alone,z80"], "decoders must be of alone, block, sparse, not 'z80'"),
     (fuzz, ["-o", "/nowhere/record"], "/nowhere/record: cannot be written"),
+    (fuzz, ["-o", "/"], "/: cannot be read"),
+    (soak, ["--seed", "-1"], "seed must be at least 0, not -1"),
     (soak, ["--weights", "many"], "weights must be a number, not 'many'"),
     (soak, ["--weights", "inf"], "weights must be a number, not 'inf'"),
     (soak, ["--weights", "0.5"], "weights must be at least 1, not 0.5"),
