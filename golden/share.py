@@ -126,15 +126,16 @@ def share(groups, rules: Rules) -> list[Group]:
         merged = _merged(alive[i], alive[j], rules)
         if merged is not None:
             gain = alive[i].cost + alive[j].cost - merged.cost
-            if gain > 0:
-                heapq.heappush(heap, (-gain, i, j, merged))
+            if gain > 0:  # The histograms of all pairs would be far more than those of all groups: they are dropped.
+                heapq.heappush(heap, (-gain, i, j))
 
     for i in alive:
         for j in range(i):
             propose(i, j)
     while heap:
-        _, i, j, merged = heapq.heappop(heap)
+        _, i, j = heapq.heappop(heap)
         if i in alive and j in alive:
+            merged = _merged(alive[i], alive[j], rules)
             del alive[i], alive[j]
             others = list(alive)
             new = next(numbers)
