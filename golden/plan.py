@@ -108,7 +108,7 @@ def plan(tensors, *, lanes=8, vector=1, word_bits=32, preload=None, spare=0, tab
     sizes = [math.prod(tensor.shape) for tensor in layers.values()]
     spans = len(spans_of(cut(sizes, [0] * len(sizes), chunk, own_spans)))
     rules = [Rules(log, most_bits - log, vector, first_fit=(max_run or 1) > 1) for log in logs]
-    shared = _share_near(singles, rules, own_tables)
+    shared = _share_near(singles, rules, own_tables, progress)
     if not shared:
         raise ConfigError(f"the tokens of every layer must fit a table of {1 << logs[-1]} slots")
     lane_ends = spans * lanes * (word_bits - 1) / 2  # on average half a word at the end
@@ -178,7 +178,7 @@ def _measure(number, name, weights, config, chunk, max_run, raw_bits):
     return Group((number,), half, len(weights), dict(zip(options, found)))
 
 
-def _share_near(singles, rules, own_tables):
+def _share_near(singles, rules, own_tables, progress):
     """The groups by table log, as pairs (rules, groups), without the table logs that ideal coding finds too dear."""
     chosen = [(rule, [choose(group, rule) for group in singles]) for rule in rules]
     chosen = [(rule, groups) for rule, groups in chosen if all(group.option for group in groups)]
@@ -186,7 +186,8 @@ def _share_near(singles, rules, own_tables):
         return _near(chosen, lambda group: group.cost)
     # Sharing can save no more than the records.
     chosen = _near(chosen, lambda group: group.cost - group.record, lambda group: group.cost)
-    return _near([(rule, share(groups, rule)) for rule, groups in chosen], lambda group: group.cost)
+    bar = tqdm(chosen, "share", disable=None if progress else True)
+    return _near([(rule, share(groups, rule)) for rule, groups in bar], lambda group: group.cost)
 
 
 def _near(chosen, floor, cost=None):
