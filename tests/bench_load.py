@@ -165,10 +165,10 @@ def print_table(found):
         print(f"| `{step['command']}` | {step['peak_bytes'] / GIB:.2f} | {step['seconds']:.0f} | "
               f"{step['cpu_seconds']:.0f} | {step['weights_per_s'] / 1e6:.2f} |")
     if "peer_bits" in found:
-        seconds = {step["command"]: step["cpu_seconds"] for step in found["steps"]}
+        seconds = {step["command"]: step["seconds"] for step in found["steps"]}
         print(f"\nconstriction, ANS, coding alone, layer by layer: {found['peer_bits'] / found['weights']:.4f} bits "
-              f"per weight; encoding {found['peer_encode_s']:.0f} s, decoding {found['peer_decode_s']:.0f} s by the "
-              f"clock. The commands take {seconds['golden.encode'] / found['peer_encode_s']:.1f} and "
+              f"per weight; encoding {found['peer_encode_s']:.0f} s, decoding {found['peer_decode_s']:.0f} s. The "
+              f"commands take {seconds['golden.encode'] / found['peer_encode_s']:.1f} and "
               f"{seconds['golden.decode'] / found['peer_decode_s']:.1f} times as long, with plan, check and files")
 
 
