@@ -74,7 +74,7 @@ def test_blocks_of_spans(monkeypatch, block, max_run):
 
 @pytest.mark.parametrize("lanes, vector, word_bits, preload", [(2, 1, 32, 2), (3, 2, 64, 3), (4, 1, 8, 5)])
 @pytest.mark.parametrize("room", [1, 300, 1000])
-def test_blocks_are_as_large_as_there_is_room(monkeypatch, lanes, vector, word_bits, preload, room):
+def test_blocks_fill_the_room(monkeypatch, lanes, vector, word_bits, preload, room):
     """All spans, in order; as many as fit if each is as long as the longest, and has the room of its preload."""
     config = Config(lanes=lanes, vector=vector, word_bits=word_bits, preload=preload, table_log=3)
     rng = np.random.default_rng(room)
