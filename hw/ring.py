@@ -13,7 +13,7 @@ from .renormalization import Renormalization
 from .step import Step
 from .word_memory import WordMemory
 
-__all__ = ["Ring"]
+__all__ = ["Ring", "found_layout"]
 
 
 def _work_layout(config):
@@ -26,7 +26,7 @@ def _work_layout(config):
         "raw_bits": range(config.raw_bits + 1), "starting": 1, "turn": range(config.ring)})
 
 
-def _found_layout(config):
+def found_layout(config):
     """All of a step but the choice between the lane as it was and as it will be.
 
     With ``config.protect``: ``flipped``: the entry has a flipped bit; ``parity``: of ``state``, of ``bits`` and of
@@ -178,7 +178,7 @@ class Ring(wiring.Component):
         m.submodules.step = step = Step(config)
         resting = (lane.rest.length != 0) if config.max_run > config.vector else 0
         moved = Signal(range(2 * config.word_bits))
-        found = Signal(_found_layout(config))
+        found = Signal(found_layout(config))
         weight = (entry.value << work.raw_bits) | renormalization.raw if config.raw_bits else entry.value
         m.d.comb += [
             renormalization.window.eq(window),

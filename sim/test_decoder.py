@@ -59,7 +59,8 @@ TARGETS = [  # of block RAM: family, parameters
 ]
 OFTEN = {  # those that run every time; the others by ``-m slow``
     "one lane", "eight lanes", "V 3", "V 4", "W 8", "W 128", "R 1", "255 bins and runs", "large preload",
-    "C 2, V 3, whole words", "protect, V 2, raw bits", "C 3, rests", "C 5, raw bits", "block, C 3", "block, C 4", "block, C 4, R 9"}
+    "C 2, V 3, whole words", "protect, V 2, raw bits", "C 3, rests", "C 5, raw bits", "block, C 3", "block, C 4",
+    "block, C 4, R 9"}
 PATTERNS = [  # source, sink
     ("always", "always"),
     ("random:0.5:1", "always"),

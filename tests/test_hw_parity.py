@@ -4,7 +4,6 @@ from dataclasses import replace
 from random import Random
 
 import pytest
-
 from amaranth.hdl import Signal
 
 from golden.config import Config, TableMemory
