@@ -11,8 +11,8 @@ from hw.ring import found_layout
 
 __all__ = ["GUARDED", "KINDS", "Stored", "stored_bits"]
 
-KINDS = ("table entries", "entries read", "states", "parity", "pointers", "reservoir", "lane control", "tokens", "parts",
-         "part queues", "join", "sequencer", "records", "distribution", "CRC-32", "control", "header")
+KINDS = ("table entries", "entries read", "states", "parity", "pointers", "reservoir", "lane control", "tokens",
+         "parts", "part queues", "join", "sequencer", "records", "distribution", "CRC-32", "control", "header")
 GUARDED = ("table entries", "entries read", "states")  #: what ``Config.protect`` guards
 
 NAME = r"(?:\\\S+|\w+)"
@@ -100,7 +100,7 @@ def stored_bits(verilog: str, config: Config, tables: int, segments: int) -> lis
     found = []
 
     def walk(module, path):
-        for name, width, depth, bits in _variables(module, modules):
+        for name, depth, bits in _variables(module, modules):
             words = _words_used(path, depth, config, tables, segments)
             kinds = defaultdict(list)
             for bit in bits:
@@ -123,23 +123,22 @@ def _spelled(name):
 
 
 def _variables(module, modules):
-    """Name, width, depth and stored bits of each register and memory of a module."""
+    """Name, words and stored bits of each register and memory of a module."""
     if module not in modules:
         if module not in PRIMITIVES:
             raise ConfigError(f"it is not known what a {module} stores; block RAM must be of ecp5 or of no target")
         for name, (width, depth) in PRIMITIVES[module].items():
-            yield name, width, depth, range(width)
+            yield name, depth, range(width)
         return
     text = modules[module]
     for high, name, last in MEMORY.findall(text):
-        width = int(high or 0) + 1
-        yield name.removeprefix("\\"), width, int(last) + 1, range(width)
+        yield name.removeprefix("\\"), int(last) + 1, range(int(high or 0) + 1)
     clocked = defaultdict(set)
     widths = {name: int(high or 0) + 1 for high, name in REGISTER.findall(text)}
     for name, high, low in CLOCKED.findall(text):
         clocked[name] |= set(range(int(low or high), int(high) + 1) if high else range(widths[name]))
     for name, bits in clocked.items():
-        yield name.removeprefix("\\"), widths[name], 1, sorted(bits)
+        yield name.removeprefix("\\"), 1, sorted(bits)
 
 
 def _words_used(path, depth, config, tables, segments):

@@ -58,8 +58,8 @@ def campaign(bench, flips: int, seed: int, kinds=KINDS, every=(), progress: bool
                 verdicts[outcome.verdict] += 1
                 codes[NAMES.get(outcome.code, "no known code")] += outcome.verdict is Verdict.DETECTED
                 if outcome.verdict in (Verdict.SILENT, Verdict.HANG):
-                    place = bench.stored[outcome.flip.place]
-                    places[f"{place.scope.removeprefix('decoder.')}.{place.name.strip()} {outcome.verdict.name.lower()}"] += 1
+                    place, what = bench.stored[outcome.flip.place], outcome.verdict.name.lower()
+                    places[f"{place.scope.removeprefix('decoder.')}.{place.name.strip()} {what}"] += 1
                 bar.update()
             rows.append({"kind": kind, "bits": bits[kind], "flips": count[kind],
                          **{verdict.name.lower(): verdicts[verdict] for verdict in Verdict},
