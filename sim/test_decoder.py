@@ -59,8 +59,9 @@ TARGETS = [  # of block RAM: family, parameters
 ]
 OFTEN = {  # those that run every time; the others by ``-m slow``
     "one lane", "eight lanes", "V 3", "V 4", "W 8", "W 128", "R 1", "255 bins and runs", "large preload",
-    "C 2, V 3, whole words", "protect, V 2, raw bits", "C 3, rests", "C 5, raw bits", "block, C 3", "block, C 4",
+    "C 2, V 3, whole words", "C 3, rests", "C 5, raw bits", "block, C 3", "protect, block, C 4", "block, C 4",
     "block, C 4, R 9"}
+SELDOM = {"N 1", "C 2", "block", "protect", "protect, block, ecp5"}  # of those in ROM
 PATTERNS = [  # source, sink
     ("always", "always"),
     ("random:0.5:1", "always"),
@@ -220,7 +221,7 @@ ROM = [  # name, parameters, target
 
 
 @pytest.mark.parametrize("parameters, target", [
-    pytest.param(*case, id=name, marks=pytest.mark.slow if name in ("N 1", "C 2", "block", "protect") else ())
+    pytest.param(*case, id=name, marks=pytest.mark.slow if name in SELDOM else ())
     for name, *case in ROM])
 def test_tables_in_rom(design_of, parameters, target):
     config = Config(**parameters)

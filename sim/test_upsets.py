@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from golden.config import Config, TableMemory, TableStyle
+from golden.cycles import simulate
 from golden.errors import ConfigError
 from golden.table import Alphabet
 from hw.axis import AxisDecoder
@@ -55,6 +56,7 @@ def alone(simulator, tmp_path_factory):
 
 def test_no_silent_flip_in_tables_and_states(alone):
     """All bits of states in all cycles, many of the tables; elsewhere there are silent ones, so they would be seen."""
+    assert alone.cycles == simulate(stream_for(ALONE), ALONE).end
     rows = {row["kind"]: row for row in campaign(
         alone, 1200, 1, ("table entries", "parity", "tokens"), every=["states"])}
     assert set(rows) == {"states", "table entries", "parity", "tokens"}
