@@ -4,8 +4,8 @@
 //
 // JOB is a text file that sim/flips.py writes: bytes of a word, weights of a transfer, then places (scope and variable),
 // for each span the segments up to its end, and the stream. The first line of the output is the run without a flip:
-// cycles and transfers; transfers follow, one per line. A line of FLIPS is place, word, bit, cycle; for each comes a line
-// with its verdict and the error code. The source always offers, and the sink always takes.
+// cycles, transfers, error; then come the transfers, one per line. A line of FLIPS is place, word, bit, cycle; for each
+// there is a line with its verdict and the error code. The source always offers, and the sink always takes.
 
 #include <algorithm>
 #include <cstdint>
@@ -76,10 +76,10 @@ struct Progress {
 class Bench {
   Vdecoder &decoder;
   const Job &job;
-  std::vector<Bytes> right;  // the transfers of the run without a flip, and of its spans the last ones
-  std::vector<bool> ends;
-  std::vector<Bytes> states;  // every so many cycles
-  std::vector<Progress> places;
+  std::vector<Bytes> right;  // the transfers of the run without a flip
+  std::vector<bool> ends;  // which of them are a span's last
+  std::vector<Bytes> states;  // of that run, every so many cycles
+  std::vector<Progress> places;  // then
   Number end = 0;
 
   bool last_of_span(const Bytes &transfer, Progress &now) const {
@@ -106,9 +106,8 @@ class Bench {
       std::memcpy(transfer.data(), &decoder.m_axis_tdata, job.weights);
       std::memcpy(transfer.data() + job.weights, &decoder.m_axis_tkeep, (job.weights + 7) / 8);
       transfer.back() = decoder.m_axis_tlast;
-      const Bytes &keep = transfer;  // what is not kept means nothing
-      for (Number slot = 0; slot < job.weights; ++slot)
-        if (!(keep[job.weights + slot / 8] >> slot % 8 & 1)) transfer[slot] = 0;
+      for (Number slot = 0; slot < job.weights; ++slot)  // what is not kept means nothing
+        if (!(transfer[job.weights + slot / 8] >> slot % 8 & 1)) transfer[slot] = 0;
       ++now.transfers;
     }
     decoder.clk = 1;
