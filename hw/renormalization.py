@@ -1,6 +1,6 @@
 """Renormalization: which of the window's bits belong to the token at hand."""
 
-from amaranth.hdl import Cat, Module
+from amaranth.hdl import Module, Mux
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -15,6 +15,14 @@ def _low_bits(value, count, width):
     for bit in range(width):
         mask |= (count > bit) << bit
     return value & mask
+
+
+def _chosen(values, number):
+    """The value of that number; beyond the last one any of them."""
+    for bit in number:
+        pairs = zip(values[::2], [*values[1::2], values[-1]])
+        values = [Mux(bit, second, first) for first, second in pairs]
+    return values[0]
 
 
 class Renormalization(wiring.Component):
@@ -54,8 +62,8 @@ class Renormalization(wiring.Component):
             self.take.eq(self.nbits + self.raw_bits),
         ]
         if config.protect:  # of each number of bits beforehand: the window is there before the entry is
-            parities = Cat(self.window[:count].xor() for count in range(config.table_log + 1))
-            m.d.comb += self.parity.eq(parities.bit_select(self.nbits, 1))
+            parities = [self.window[:count].xor() if count else 0 for count in range(config.table_log + 1)]
+            m.d.comb += self.parity.eq(_chosen(parities, self.nbits))
         if config.raw_bits:
             m.d.comb += self.raw.eq(_low_bits(self.window >> self.nbits, self.raw_bits, config.raw_bits))
         return m
