@@ -53,7 +53,8 @@ def spoiled(component):
 
 
 class Trial:
-    """A span on a spoiled lane or ring: whether a flipped bit was reported, and whether all was right."""
+    """A span on a spoiled lane or ring: whether a flipped bit was reported, and whether all was right, or nothing wrong
+    but the end state, for which there is a check of its own."""
 
     def __init__(self, name, seed, entry=None, state=None):
         """``entry``: which use of an entry is spoiled, ``state``: in which cycle a state is."""
@@ -89,7 +90,7 @@ class Trial:
                 await bench.span()
                 self.right = bench.tokens == plan.tokens
             except AssertionError:  # of what went wrong
-                pass
+                self.right = bench.tokens == plan.tokens and ctx.get(dut.resting) and not ctx.get(dut.at_zero)
 
         run_bench(dut, testbench, watch)
 
