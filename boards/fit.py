@@ -77,7 +77,10 @@ class DesignPlan:
     @property
     def identity(self) -> int:
         """32 bits that tell this design from another: board, decoder, tables, memory, clock."""
-        told = [self.board.name, self.config.as_dict(), self.contents and self.contents.header, self.depth,
+        config = self.config.as_dict()
+        if not config["protect"]:  # designs from before there was such a thing keep their numbers
+            del config["protect"]
+        told = [self.board.name, config, self.contents and self.contents.header, self.depth,
                 self.frequency, self.divisor]
         return zlib.crc32(json.dumps(told).encode())
 

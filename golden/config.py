@@ -91,6 +91,8 @@ class Config:
         of the stream.
     select : bool
         Whether a decoder can be told which segments to decode, and to keep the header. No part of the stream.
+    protect : bool
+        Whether a decoder guards the entries of its tables and the states of its lanes by parity. No part of the stream.
 
     Raises
     ------
@@ -115,6 +117,7 @@ class Config:
     queue: int | None = None
     count_bits: int = 32
     select: bool = False
+    protect: bool = False
 
     def __post_init__(self):
         _whole("lanes", self.lanes, 1, MAX_LANES)
@@ -133,8 +136,9 @@ class Config:
             value = getattr(self, name.replace(" ", "_"))
             if not isinstance(value, kind):
                 raise ConfigError(f"{name} must be a {kind.__name__}, not {value!r}")
-        if not isinstance(self.select, bool):
-            raise ConfigError(f"select must be True or False, not {self.select!r}")
+        for name in ("select", "protect"):
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigError(f"{name} must be True or False, not {getattr(self, name)!r}")
         self._check_ring()
         if self.token_bits > self.word_bits:
             raise ConfigError(f"word bits must be at least table log + raw bits = {self.token_bits}, "

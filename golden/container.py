@@ -1,15 +1,16 @@
 """The file: header, words, tail (``docs/format.md``)."""
 
 import zlib
+from collections.abc import Iterator
 
 import numpy as np
 
 from .errors import FormatError
 from .header import header_bytes, parse_header
 from .stream import Stream, word_dtype
-from .tail import Directory, parse_tail, tail_bytes
+from .tail import Directory, parse_tail, tail_parts
 
-__all__ = ["Directory", "header_bytes", "pack", "parse_stream", "stream_bytes", "unpack"]
+__all__ = ["Directory", "file_parts", "header_bytes", "pack", "parse_stream", "stream_bytes", "unpack"]
 
 
 def stream_bytes(stream) -> bytes:
@@ -44,11 +45,18 @@ def pack(stream, directory=None) -> bytes:
     FormatError
         If the coded tensors and the segments do not match.
     """
+    return b"".join(file_parts(stream, directory))
+
+
+def file_parts(stream, directory=None) -> Iterator[bytes]:
+    """The bytes of `pack` in pieces: the header, the words of each span, those of the tail."""
     sizes = [segment.weights for segment in stream.segments]
     if directory is None:
         directory = Directory(tuple((str(i), (size,)) for i, size in enumerate(sizes)))
     directory.segments(sizes)
-    return stream_bytes(stream) + tail_bytes(directory)
+    yield header_bytes(stream)
+    yield from (words.tobytes() for words in stream.words)
+    yield from tail_parts(directory)
 
 
 def parse_stream(data) -> tuple[Stream, int]:
@@ -70,7 +78,7 @@ def parse_stream(data) -> tuple[Stream, int]:
     """
     config, tables, segments, spans, position = parse_header(data)
     size = config.word_bits // 8
-    words = []
+    words, data = [], memoryview(data)
     for number, (count, crc) in enumerate(spans):
         end = position + count * size
         if end > len(data):
@@ -80,7 +88,7 @@ def parse_stream(data) -> tuple[Stream, int]:
             raise FormatError(f"the CRC-32 of the words of span {number} does not match")
         if count and not any(data[end - size:end]):
             raise FormatError(f"the last word stored of span {number} must not be zero")
-        span = np.frombuffer(data[position:end], word_dtype(config.word_bits))
+        span = np.frombuffer(data[position:end], word_dtype(config.word_bits))  # no copy
         words.append(span.reshape(-1, 2) if config.word_bits == 128 else span)
         position = end
     return Stream(config, tables, segments, tuple(words)), position

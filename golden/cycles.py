@@ -16,7 +16,7 @@ from .lane_cycles import Lane, LaneAlone
 from .outputs import BeatOutput, TokenOutput
 from .patterns import ALWAYS
 from .scalar import trace
-from .selection import EVERYTHING, Selection, chosen_spans, selected_bytes
+from .selection import EVERYTHING, Selection, chosen_spans, selected_words
 from .stream import Stream, lane_counts
 
 __all__ = ["CAUSES", "Timing", "simulate"]
@@ -46,10 +46,11 @@ class Timing:
     tokens : list of list of int
         Sparse: for each ring the cycle in which each of its transfers was taken.
     causes : Counter
-        Cycles by what they went to, up to ``end``; the keys are those of `CAUSES`. Sparse: a transfer of any ring
-        counts, once in a cycle.
+        Cycles from the start by what they went to, up to that of the last transfer; the keys are those of `CAUSES`.
+        Sparse: a transfer of any ring counts, once in a cycle.
     end : int
-        The first cycle in which the decoder is done.
+        The first cycle in which the decoder is done: the one after the last transfer, or the next where that was taken
+        in the first cycle in which it was on offer, and always in sparse ones.
     """
 
     inputs: list[int] = field(default_factory=list)
@@ -93,8 +94,7 @@ def simulate(stream: Stream, config: Config | None = None, source=ALWAYS, sink=A
         raise ConfigError("a decoder without select decodes all segments")
     chosen = chosen_spans(stream, selection)
     timing = Timing(end=start)
-    transfers = len(selected_bytes(stream, selection)) // (stream.config.word_bits // 8)
-    feed = _Source(source, start, transfers, timing.inputs)
+    feed = _Source(source, start, selected_words(stream, selection), timing.inputs)
     if selection.keep:
         _await_words(feed, timing)
     else:
@@ -102,7 +102,9 @@ def simulate(stream: Stream, config: Config | None = None, source=ALWAYS, sink=A
     if config.select and chosen:
         timing.causes["preload"] += SELECT_CYCLES
         timing.end += SELECT_CYCLES
-    timing.end = max(timing.end, config.ring * config.parts_ahead)  # the sweep after a reset
+    swept = max(timing.end, config.ring * config.parts_ahead)  # the sweep after a reset
+    timing.causes["preload"] += swept - timing.end
+    timing.end = swept
     output = (BeatOutput if config.output is OutputMode.DENSE else TokenOutput)(config, sink, timing)
     for span, lanes in zip(chosen, trace(stream, chosen)):
         segments = stream.segments[slice(*stream.spans[span])]

@@ -1,9 +1,12 @@
 """The command that decodes a ``.tsy`` file into the arrays that went into it."""
 
+from tqdm import tqdm
+
 from .cli import OneLineParser, naming, read_bytes, run
 from .codec import MAX_WEIGHTS
+from .container import unpack
 from .formats import write_npz
-from .network import decode_network
+from .network import each_tensor
 
 __all__ = ["main"]
 
@@ -20,9 +23,12 @@ def main():
     if not arguments.output.endswith(".npz"):
         parser.error(f"output must be a file .npz, not {arguments.output}")
     with naming(arguments.file):
-        tensors = decode_network(read_bytes(arguments.file), arguments.max_weights)
-    write_npz(arguments.output, tensors)
-    print(f"{arguments.output}: {len(tensors)} arrays, {sum(tensor.size for tensor in tensors.values())} elements")
+        stream, directory = unpack(read_bytes(arguments.file))
+        arrays = len(directory.coded) + len(directory.raw)
+        write_npz(arguments.output, tqdm(each_tensor(stream, directory, arguments.max_weights), "decode", arrays,
+                                         unit="array", disable=None))
+    elements = stream.weights + sum(array.size for array in directory.raw.values())
+    print(f"{arguments.output}: {arrays} arrays, {elements} elements")
 
 
 if __name__ == "__main__":

@@ -3,14 +3,13 @@
 import json
 
 import numpy as np
+from tqdm import tqdm
 
 from .cli import OneLineParser, atomic_write, run
-from .codec import decode_measured
-from .container import pack
-from .errors import FormatError
+from .container import file_parts
 from .figures import report
-from .formats import read_tensors
-from .network import encode_stream, restore
+from .formats import open_tensors
+from .network import checked, encode_stream
 from .options import add_plan_options, plan_options
 
 __all__ = ["main"]
@@ -39,28 +38,28 @@ def _summary(output, figures):
             f"{total['ratio_to_float32']:.2f} times smaller than float32")
 
 
-def _halved(tensors):
-    """The arrays, those as float16 that lose nothing by it."""
+def _halved(name, stored):
+    """An array as float16 if it loses nothing by it."""
+    if stored.dtype != np.float32 or name.endswith(".scale"):
+        return stored
+    array = np.asarray(stored)
     with np.errstate(over="ignore"):
-        halves = {name: array.astype(np.float16) for name, array in tensors.items()
-                  if array.dtype == np.float32 and not name.endswith(".scale")}
-    return tensors | {name: half for name, half in halves.items() if (half == tensors[name]).all()}
+        half = array.astype(np.float16)
+    return half if (half == array).all() else array
 
 
 def main():
     """The command."""
     arguments = _arguments()
-    tensors = read_tensors(arguments.network, widen=False)
-    tensors = _halved(tensors) if arguments.half else tensors
-    stream, directory = encode_stream(tensors, progress=True, **plan_options(arguments))
-    decoded = decode_measured(stream, stream.weights)
-    back = restore(directory, [weights for weights, _ in decoded])
-    if any((back[name] != tensors[name]).any() for name, _ in directory.coded):
-        raise FormatError("the encoded network must decode to the same weights")
-    data = pack(stream, directory)
+    with open_tensors(arguments.network, widen=False) as file:
+        tensors = file.stored()
+        if arguments.half:
+            tensors = {name: _halved(name, stored) for name, stored in tensors.items()}
+        stream, directory = encode_stream(tensors, progress=True, **plan_options(arguments))
+        figures = report(stream, directory, tqdm(checked(stream, directory, tensors), "check", len(stream.segments),
+                                                 unit="segment", disable=None))
     with atomic_write(arguments.output) as file:
-        file.write(data)
-    figures = report(stream, directory, decoded)
+        file.writelines(file_parts(stream, directory))
     print(json.dumps(figures, indent=2) if arguments.json else _summary(arguments.output, figures))
 
 

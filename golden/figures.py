@@ -1,7 +1,9 @@
 """What a file holds and what it costs, layer by layer: the figures of ``golden.inspect`` and of ``golden.encode``."""
 
+from typing import NamedTuple
+
 from .header import header_bytes, table_nibbles
-from .tail import tail_bytes
+from .tail import tail_parts
 from .tokens import split_lanes, tokenize
 from .zeropoint import entropy_bits
 
@@ -20,8 +22,8 @@ def report(stream, directory, decoded) -> dict:
     ----------
     stream : Stream
     directory : Directory
-    decoded : list of (ndarray, int)
-        Per segment its weights and the bits of its tokens, from `golden.codec.decode_measured`.
+    decoded : iterable of (ndarray, int)
+        Per segment its weights and the bits of its tokens, from `golden.codec.decode_each`; none is kept.
 
     Returns
     -------
@@ -33,31 +35,38 @@ def report(stream, directory, decoded) -> dict:
     config = stream.config
     names = ("lanes", "vector", "word_bits", "preload", "table_log", "max_run", "raw_bits", "bins")
     ranges = directory.segments([segment.weights for segment in stream.segments])
-    layers = [{"name": name, "shape": list(shape)} | _layer(stream, range(first, last), decoded[first:last])
+    measured = [_Measured(len(values), bits, _tokens(stream, number, values), entropy(values))
+                for number, (values, bits) in enumerate(decoded)]
+    layers = [{"name": name, "shape": list(shape)} | _layer(stream, first, measured[first:last])
               for (name, shape), (first, last) in zip(directory.coded, ranges)]
     tables = [{"bins": 2 * table.alphabet.half + 1, "max_run": table.alphabet.max_run,
                "raw_bits": table.alphabet.raw_bits, "kind": "counts" if table.slots is None else "slots",
                "bytes": len(table_nibbles(table)) / 2} for table in stream.tables]
     return {"configuration": {name: getattr(config, name) for name in names}, "layers": layers, "tables": tables,
-            "total": _total(stream, directory, decoded, tables)}
+            "total": _total(stream, directory, measured, tables)}
 
 
-def _layer(stream, numbers, decoded):
-    """The figures of one layer: of the segments of these numbers."""
-    if not decoded:
+class _Measured(NamedTuple):
+    """The figures of a segment."""
+
+    weights: int
+    bits: int  #: of its tokens
+    tokens: int
+    entropy: float  #: bits of all its weights together
+
+
+def _layer(stream, first, measured):
+    """The figures of one layer: of its segments, from the first one on."""
+    if not measured:
         return {"weights": 0, "segments": 0} | _rate("coded", 0, 0, 0)
-    table = stream.segments[numbers[0]].table
+    table = stream.segments[first].table
     alphabet = stream.tables[table].alphabet
-    weights = sum(len(values) for values, _ in decoded)
-    tokens = sum(_tokens(stream, number, values) for number, (values, _) in zip(numbers, decoded))
-    total = _entropy(decoded)
-    return {"weights": weights, "segments": len(decoded), "table": table, "bins": 2 * alphabet.half + 1,
+    weights = sum(segment.weights for segment in measured)
+    tokens = sum(segment.tokens for segment in measured)
+    total = sum(segment.entropy for segment in measured)
+    return {"weights": weights, "segments": len(measured), "table": table, "bins": 2 * alphabet.half + 1,
             "max_run": alphabet.max_run, "raw_bits": alphabet.raw_bits, "weights_per_token": weights / tokens,
-            "entropy": total / weights} | _rate("coded", sum(bits for _, bits in decoded), weights, total)
-
-
-def _entropy(decoded):
-    return sum(entropy(values) for values, _ in decoded)
+            "entropy": total / weights} | _rate("coded", sum(segment.bits for segment in measured), weights, total)
 
 
 def _tokens(stream, number, weights):
@@ -75,11 +84,11 @@ def _rate(name, bits, weights, least):
             f"{name}_excess_percent": 100 * (bits / least - 1) if least else None}
 
 
-def _total(stream, directory, decoded, tables):
+def _total(stream, directory, measured, tables):
     """The figures of the whole: tokens, words, stream (header and words), and file without the raw arrays' bytes."""
-    weights, least = stream.weights, _entropy(decoded)
-    coded = sum(bits for _, bits in decoded)
-    header, tail = len(header_bytes(stream)), len(tail_bytes(directory))
+    weights, least = stream.weights, sum(segment.entropy for segment in measured)
+    coded = sum(segment.bits for segment in measured)
+    header, tail = len(header_bytes(stream)), sum(map(len, tail_parts(directory)))
     words = sum(span.nbytes for span in stream.words)
     raw = sum(array.nbytes for array in directory.raw.values())
     return {"weights": weights, "segments": len(stream.segments), "spans": len(stream.spans),

@@ -24,7 +24,7 @@ import numpy as np
 from .cli import atomic_write
 from .errors import InputError
 
-__all__ = ["COMPANIONS", "TensorFile", "TensorInfo", "missing_extra", "one_line", "open_tensors", "owner_of",
+__all__ = ["COMPANIONS", "Stored", "TensorFile", "TensorInfo", "missing_extra", "one_line", "open_tensors", "owner_of",
            "read_tensors", "write_npz"]
 
 COMPANIONS = (".scale", ".offset", ".zero_point")
@@ -89,6 +89,10 @@ class TensorFile(ABC):
             If its data are damaged or missing.
         """
 
+    def stored(self) -> dict[str, "Stored"]:
+        """All arrays by name, in the order of the file, none of them read yet."""
+        return {name: Stored(self, name) for name in self.tensors}
+
     @abstractmethod
     def _open(self):
         """Open the file, check what can be checked without its data, and fill `tensors`."""
@@ -100,6 +104,27 @@ class TensorFile(ABC):
             return self.closing.enter_context(open(path, "rb"))
         except OSError as error:
             raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+class Stored:
+    """An array in an open file: `numpy.asarray` reads it, anew each time.
+
+    Attributes
+    ----------
+    shape : tuple of int
+    dtype : dtype
+        As `TensorFile.read` returns it.
+    """
+
+    def __init__(self, file, name):
+        self.file = file
+        self.name = name
+        self.shape = file.tensors[name].shape
+        self.dtype = file.tensors[name].dtype
+
+    def __array__(self, dtype=None, copy=None):
+        array = self.file.read(self.name)
+        return array if dtype is None else array.astype(dtype, copy=False)
 
 
 def open_tensors(path, widen: bool = True) -> TensorFile:

@@ -3,8 +3,10 @@
 import json
 from dataclasses import asdict
 
+from tqdm import tqdm
+
 from .cli import OneLineParser, naming, read_bytes, run
-from .codec import MAX_WEIGHTS, decode_measured
+from .codec import MAX_WEIGHTS, decode_each
 from .container import unpack
 from .figures import report
 from .selection import spans_in_file
@@ -63,7 +65,8 @@ def main():
     arguments = parser.parse_args()
     with naming(arguments.file):
         stream, directory = unpack(read_bytes(arguments.file))
-        figures = report(stream, directory, decode_measured(stream, arguments.max_weights))
+        figures = report(stream, directory, tqdm(decode_each(stream, arguments.max_weights), "decode",
+                                                 len(stream.segments), unit="segment", disable=None))
     if arguments.spans:
         figures["spans"] = [asdict(span) for span in spans_in_file(stream)]
     if arguments.json:

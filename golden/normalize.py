@@ -63,14 +63,17 @@ def _most_slots(weight, slots):
     """Counts after all steps that gain more than some bound: their sum is at most ``slots``, and near it."""
     low, high = 0.0, float(weight.max()) * 2
     counts = np.ones(len(weight))
+    # The step to c gains about f / ((c - 1/2) ln 2), and c is to be near f's part of the slots.
+    guess = float(weight.sum()) / (slots * math.log(2))
+    guesses = [guess * (1 + len(weight) / slots), guess]
     for _ in range(60):
-        bound = (low + high) / 2
+        bound = guesses.pop() if guesses else (low + high) / 2
         # The last step to gain f log2(c / (c - 1)) >= bound is that to c = 1 / (1 - 2 ** (-bound / f)).
         tried = np.maximum(1, np.floor(-1 / np.expm1(-math.log(2) * bound / weight)))
         if tried.sum() > slots:
             low = bound
             continue
-        counts, high = tried, bound
+        counts, high, guesses = tried, bound, []
         if slots - counts.sum() < len(weight):
             break
     return counts.astype(int).tolist()

@@ -6,6 +6,7 @@ for cycles. A smaller table is smaller hardware, in every lane or ring; so of th
 of the least one, the smallest is taken.
 """
 
+import math
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -56,8 +57,8 @@ def plan(tensors, *, lanes=8, vector=1, word_bits=32, preload=None, spare=0, tab
 
     Parameters
     ----------
-    tensors : dict of str to ndarray of integers
-        The quantized layers in stream order, weights within -127..127, any shape.
+    tensors : dict of str to ndarray of integers or Stored
+        The quantized layers in stream order, weights within -127..127, any shape. They are read one at a time.
     spare : int
         Words of preload beyond the least, where ``preload`` is ``None``: a decoder whose lanes take a token in each
         cycle waits less for words with one. They cost no bits.
@@ -102,12 +103,12 @@ def plan(tensors, *, lanes=8, vector=1, word_bits=32, preload=None, spare=0, tab
         raise ConfigError(f"restart every must be 0 or a number of weights, not {restart_every}")
     chunk = -(-restart_every // base.beat_weights) * base.beat_weights
     bar = tqdm(layers.items(), "plan", disable=None if progress else True)
-    singles = [_measure(number, name, weights, base, chunk, max_run, raw_bits)
-               for number, (name, weights) in enumerate(bar)]
-    sizes = [len(weights) for weights in layers.values()]
+    singles = [_measure(number, name, np.asarray(tensor).reshape(-1), base, chunk, max_run, raw_bits)
+               for number, (name, tensor) in enumerate(bar)]
+    sizes = [math.prod(tensor.shape) for tensor in layers.values()]
     spans = len(spans_of(cut(sizes, [0] * len(sizes), chunk, own_spans)))
     rules = [Rules(log, most_bits - log, vector, first_fit=(max_run or 1) > 1) for log in logs]
-    shared = _share_near(singles, rules, own_tables)
+    shared = _share_near(singles, rules, own_tables, progress)
     if not shared:
         raise ConfigError(f"the tokens of every layer must fit a table of {1 << logs[-1]} slots")
     lane_ends = spans * lanes * (word_bits - 1) / 2  # on average half a word at the end
@@ -138,8 +139,9 @@ class _Choice(NamedTuple):
 
 
 def _layers(tensors):
-    """The tensors that hold weights, flat, by name."""
-    layers = {name: np.asarray(tensor).reshape(-1) for name, tensor in tensors.items() if np.size(tensor)}
+    """The tensors that hold weights, by name."""
+    tensors = {name: tensor if hasattr(tensor, "dtype") else np.asarray(tensor) for name, tensor in tensors.items()}
+    layers = {name: tensor for name, tensor in tensors.items() if math.prod(tensor.shape)}
     if not layers:
         raise InputError("a network must hold at least one weight, not 0")
     for name, weights in layers.items():
@@ -176,7 +178,7 @@ def _measure(number, name, weights, config, chunk, max_run, raw_bits):
     return Group((number,), half, len(weights), dict(zip(options, found)))
 
 
-def _share_near(singles, rules, own_tables):
+def _share_near(singles, rules, own_tables, progress):
     """The groups by table log, as pairs (rules, groups), without the table logs that ideal coding finds too dear."""
     chosen = [(rule, [choose(group, rule) for group in singles]) for rule in rules]
     chosen = [(rule, groups) for rule, groups in chosen if all(group.option for group in groups)]
@@ -184,7 +186,8 @@ def _share_near(singles, rules, own_tables):
         return _near(chosen, lambda group: group.cost)
     # Sharing can save no more than the records.
     chosen = _near(chosen, lambda group: group.cost - group.record, lambda group: group.cost)
-    return _near([(rule, share(groups, rule)) for rule, groups in chosen], lambda group: group.cost)
+    bar = tqdm(chosen, "share", disable=None if progress else True)
+    return _near([(rule, share(groups, rule)) for rule, groups in bar], lambda group: group.cost)
 
 
 def _near(chosen, floor, cost=None):

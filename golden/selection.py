@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from .errors import ConfigError
 from .header import header_bytes
 
-__all__ = ["EVERYTHING", "Selection", "Span", "chosen_spans", "selected_bytes", "spans_in_file"]
+__all__ = ["EVERYTHING", "Selection", "Span", "chosen_spans", "selected_bytes", "selected_words", "spans_in_file"]
 
 
 @dataclass(frozen=True)
@@ -112,3 +112,9 @@ def selected_bytes(stream, selection: Selection) -> bytes:
     header = b"" if selection.keep else header_bytes(stream)
     data = header + b"".join(stream.words[span].tobytes() for span in chosen_spans(stream, selection))
     return data or bytes(stream.config.word_bits // 8)
+
+
+def selected_words(stream, selection: Selection) -> int:
+    """The number of words that `selected_bytes` are; the errors are the same."""
+    header = 0 if selection.keep else len(header_bytes(stream)) // (stream.config.word_bits // 8)
+    return header + sum(len(stream.words[span]) for span in chosen_spans(stream, selection)) or 1

@@ -11,6 +11,7 @@ price is such that with V = 8, at 0.6 bits per weight, M = 8 (5.6 weights per cy
 import heapq
 import itertools
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -76,6 +77,11 @@ class Group:
     cost: float = float("inf")
     record: int = 0
 
+    @cached_property
+    def least(self) -> float:
+        """Entropy of the tokens of the option chosen, and their raw bits."""
+        return _entropy(self.frequencies[self.option]) + self.option[0] * self.weights
+
     def alphabet(self, option=None) -> Alphabet:
         """The alphabet of an option, or of the one chosen."""
         return Alphabet(self.half, *(option or self.option))
@@ -123,18 +129,19 @@ def share(groups, rules: Rules) -> list[Group]:
     heap = []
 
     def propose(i, j):
-        merged = _merged(alive[i], alive[j], rules)
+        merged = _merged(alive[i], alive[j], rules, whole=False)
         if merged is not None:
             gain = alive[i].cost + alive[j].cost - merged.cost
-            if gain > 0:
-                heapq.heappush(heap, (-gain, i, j, merged))
+            if gain > 0:  # The histograms of all pairs would be far more than those of all groups: they are dropped.
+                heapq.heappush(heap, (-gain, i, j))
 
     for i in alive:
         for j in range(i):
             propose(i, j)
     while heap:
-        _, i, j, merged = heapq.heappop(heap)
+        _, i, j = heapq.heappop(heap)
         if i in alive and j in alive:
+            merged = _merged(alive[i], alive[j], rules)
             del alive[i], alive[j]
             others = list(alive)
             new = next(numbers)
@@ -144,22 +151,21 @@ def share(groups, rules: Rules) -> list[Group]:
     return sorted(alive.values(), key=lambda group: group.layers)
 
 
-def _merged(a, b, rules):
-    """The two groups as one, or None where a look at the entropies says that it does not pay."""
+def _merged(a, b, rules, whole=True):
+    """The two groups as one, or None where a look at the entropies says that it does not pay. Unless it is whole, it
+    has histograms of those options alone that may pay."""
     half = max(a.half, b.half)
     options = sorted({a.option, b.option} & set(a.frequencies) & set(b.frequencies))
     paying = []
     for option in options:
         parts = [_widened(group, option, half) for group in (a, b)]
-        loss = _entropy(parts[0] + parts[1]) - sum(
-            _entropy(group.frequencies[group.option]) + group.option[0] * group.weights
-            for group in (a, b)) + option[0] * (a.weights + b.weights)
+        loss = _entropy(parts[0] + parts[1]) - (a.least + b.least) + option[0] * (a.weights + b.weights)
         if loss < min(a.record, b.record):
             paying.append(option)
     if not paying:
         return None
     frequencies = {option: _widened(a, option, half) + _widened(b, option, half)
-                   for option in a.frequencies if option in b.frequencies}
+                   for option in (a.frequencies if whole else paying) if option in b.frequencies}
     return choose(Group(tuple(sorted(a.layers + b.layers)), half, a.weights + b.weights, frequencies), rules, paying)
 
 

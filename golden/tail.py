@@ -3,13 +3,14 @@
 import json
 import math
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from .errors import FormatError
 
-__all__ = ["Directory", "parse_tail", "tail_bytes"]
+__all__ = ["Directory", "parse_tail", "tail_bytes", "tail_parts"]
 
 DIRECTORY_LIMIT = 1 << 24
 RAW_TYPES = ("|b1", "|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8", "<f2", "<f4", "<f8")
@@ -74,17 +75,27 @@ def tail_bytes(directory) -> bytes:
     FormatError
         If a raw tensor is of another type than the format has, or a name or a shape is none that it has.
     """
-    raw = {name: np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False).reshape(array.shape)
-           for name, array in directory.raw.items()}
+    return b"".join(tail_parts(directory))
+
+
+def tail_parts(directory) -> Iterator[bytes]:
+    """The `tail_bytes` in pieces, a raw tensor at a time."""
     listing = {"coded": [[name, list(shape)] for name, shape in directory.coded],
-               "raw": [[name, array.dtype.str, list(array.shape)] for name, array in raw.items()]}
+               "raw": [[name, array.dtype.newbyteorder("<").str, list(array.shape)]
+                       for name, array in directory.raw.items()]}
     text = json.dumps(listing, ensure_ascii=False, separators=(",", ":"))
     _listing(text)
     text = _limited(text.encode())
     packed = zlib.compress(text, 9)
     form, stored = (1, packed) if len(packed) < len(text) else (0, text)
-    data = bytes([form]) + len(stored).to_bytes(4, "little") + stored + b"".join(a.tobytes() for a in raw.values())
-    return data + zlib.crc32(data).to_bytes(4, "little")
+    data = bytes([form]) + len(stored).to_bytes(4, "little") + stored
+    crc = zlib.crc32(data)
+    yield data
+    for array in directory.raw.values():
+        data = array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
+        crc = zlib.crc32(data, crc)
+        yield data
+    yield crc.to_bytes(4, "little")
 
 
 def parse_tail(data) -> Directory:

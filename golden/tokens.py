@@ -5,7 +5,7 @@ The rules are those of ``docs/format.md``, "Weights to lanes, tokens, bits".
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -42,13 +42,17 @@ class Tokens:
         return _first(self.index, self.alphabet)
 
 
+@lru_cache(maxsize=256)
 def token_columns(alphabet: Alphabet) -> tuple[np.ndarray, np.ndarray]:
-    """Runs and values by token number, as `Alphabet.tokens` has them: two int64 arrays of shape (alphabet.size,)."""
+    """Runs and values by token number, as `Alphabet.tokens` has them: two int64 arrays of shape (alphabet.size,), which
+    are read-only."""
     width = alphabet.value_max - alphabet.value_min
     number = np.arange(alphabet.size)
     runs = np.minimum(number // width, alphabet.max_run - 1)
     values = number - runs * width + alphabet.value_min
-    return runs, values + ((values >= 0) & (runs < alphabet.max_run - 1))
+    values = values + ((values >= 0) & (runs < alphabet.max_run - 1))
+    runs.flags.writeable = values.flags.writeable = False
+    return runs, values
 
 
 def token_numbers(runs, values, alphabet: Alphabet) -> np.ndarray:

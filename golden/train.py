@@ -47,6 +47,7 @@ def _arguments():
     add("--temperature", type=float, help="of the scores learned from (default: 3)")
     add("--shift", type=int, metavar="PIXELS", help="shift images at most so far (default: 0)")
     add("--mirror", action="store_true", default=None, help="mirror every second image")
+    add("--byte-biases", action="store_true", default=None, help="biases of 255 bins, coded like weights")
     add("--seed", type=int, help="default: 0")
     add("--checkpoint", metavar="FILE", help="state of the training, .npz, written after each epoch")
     add("--resume", action="store_true", help="go on from the checkpoint")

@@ -28,8 +28,8 @@ def decode_block(stream, spans) -> list[list[tuple[np.ndarray, int]]]:
     Parameters
     ----------
     stream : Stream
-    spans : list of int
-        Numbers of the spans, in falling order of their beats.
+    spans : sequence of int
+        Numbers of the spans.
 
     Returns
     -------
@@ -42,8 +42,11 @@ def decode_block(stream, spans) -> list[list[tuple[np.ndarray, int]]]:
         If a lane does not end in state 0, stored words are left over, or a weight is outside its table's bins.
     """
     config = stream.config
-    layouts = [_layout(stream, span) for span in spans]
-    supply = Supply(config, [stream.words[span] for span in spans])
+    bounds = stream.spans
+    layouts = [_layout(stream, bounds[span]) for span in spans]
+    order = sorted(range(len(layouts)), key=lambda i: -layouts[i][-1].end)  # so that those at work are the first ones
+    layouts = [layouts[i] for i in order]
+    supply = Supply(config, [stream.words[spans[i]] for i in order])
     lanes = _Lanes(config, supply, *_look_up(stream, layouts), layouts)
     marks = sorted({mark for layout in layouts for part in layout for mark in part.marks})
     ends = np.array([-layout[-1].end for layout in layouts])
@@ -58,9 +61,11 @@ def decode_block(stream, spans) -> list[list[tuple[np.ndarray, int]]]:
     if len(stuck):
         raise FormatError(f"lane {stuck[0] % config.lanes} must end a span in state 0, not {lanes.states()[stuck[0]]}")
     supply.check_used()
-    return [[(_weights(config, lanes.weights, span, part), bits)
-             for part, bits in zip(layout, np.diff([*read[span], lanes.read(span)]).tolist())]
-            for span, layout in enumerate(layouts)]
+    found = [[]] * len(layouts)
+    for span, layout in enumerate(layouts):
+        bits = np.diff([*read[span], lanes.read(span)]).tolist()
+        found[order[span]] = [(_weights(config, lanes.weights, span, part), each) for part, each in zip(layout, bits)]
+    return found
 
 
 class _Part:
@@ -76,9 +81,9 @@ class _Part:
         self.marks = {start, whole, self.end}
 
 
-def _layout(stream, span):
+def _layout(stream, bounds):
     layout, start = [], 0
-    for number in range(*stream.spans[span]):
+    for number in range(*bounds):
         segment = stream.segments[number]
         layout.append(_Part(stream.config, number, segment, stream.tables[segment.table], start))
         start = layout[-1].end

@@ -9,6 +9,7 @@ from golden.errors import ConfigError
 
 from .layouts import entry_layout, lookup_layout, table_numbers, table_write_layout
 from .memory import block_memory, check_memory
+from .parity import protected
 
 __all__ = ["BlockTables", "check_block_tables"]
 
@@ -64,7 +65,7 @@ class BlockTables(wiring.Component):
         m = Module()
         config = self._config
         layout = entry_layout(config)
-        init = [layout.const(entry).as_bits() for table in self._tables for entry in table]
+        init = [layout.const(protected(config, entry)).as_bits() for table in self._tables for entry in table]
         writable = config.table_style is TableStyle.RAM
         m.submodules.memory = store = block_memory(
             self._target, layout.size, _depth(config), init, self._rings, writable)

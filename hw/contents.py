@@ -24,10 +24,10 @@ def rom_config(stream: Stream, decoder: Config | None = None) -> Config:
     ----------
     stream : Stream
     decoder : Config or None
-        Where rings, queue, kind of memory, output and choice of segments are taken from, if not from the stream's
-        configuration.
+        Where rings, queue, kind of memory, output, choice of segments and protection are taken from, if not from the
+        stream's configuration.
     """
-    names = ("ring", "table_memory", "output", "queue", "select")
+    names = ("ring", "table_memory", "output", "queue", "select", "protect")
     own = {name: getattr(decoder or stream.config, name) for name in names}
     return replace(stream.config, table_style=TableStyle.ROM, max_tables=len(stream.tables),
                    max_segments=len(stream.segments), count_bits=max(8, count_bits_of(stream)), **own)

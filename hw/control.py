@@ -1,5 +1,8 @@
 """The decoder's phases: header, then span after span; where the input goes; how it all stops."""
 
+from functools import reduce
+from operator import or_
+
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -45,6 +48,8 @@ class Control(wiring.Component):
         All that was handed out has been taken, or is being taken.
     rejected : In(ErrorCode)
         What the check at the end of the span found.
+    upset : In(1)
+        With ``config.protect``: a bit of a table entry or of a state has flipped.
     fresh, begin : Out(1)
         Reset the header; begin a span.
     sweeping, place : Out(1), Out
@@ -73,6 +78,7 @@ class Control(wiring.Component):
             "stream_end": In(1),
             "drained": In(1),
             "rejected": In(ErrorCode),
+            **({"upset": In(1)} if config.protect else {}),
             "fresh": Out(1),
             "begin": Out(1),
             "sweeping": Out(1, init=1),
@@ -111,13 +117,19 @@ class Control(wiring.Component):
         """The first thing that went wrong: whether there is one, and what it is, a cycle late."""
         self._cut = Signal()  # a word is wanted, and the stream has ended
         bad, problem = Signal(), Signal(ErrorCode)
+        flaws = [self.header_error != ErrorCode.NONE, self.rejected != ErrorCode.NONE, self._cut]
+        if self._config.protect:
+            flaws.append(self.upset)
         with m.If(~bad):
             m.d.sync += [
-                bad.eq((self.header_error != ErrorCode.NONE) | (self.rejected != ErrorCode.NONE) | self._cut),
+                bad.eq(reduce(or_, flaws)),
                 problem.eq(self.header_error.as_value() | self.rejected.as_value()),
             ]
             with m.If(self._cut):
                 m.d.sync += problem.eq(ErrorCode.TRUNCATED)
+            if self._config.protect:
+                with m.If(self.upset):
+                    m.d.sync += problem.eq(ErrorCode.PARITY)
         return bad, problem
 
     def _input(self, m, ended, phase):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from amaranth.hdl import Module, ResetInserter, Signal
+from amaranth.hdl import Cat, Module, ResetInserter, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -184,6 +184,8 @@ class Decoder(wiring.Component):
             self.error.eq(control.error),
         ]
         m.d.sync += [join.resting.eq(self._resting.all()), join.at_zero.eq(self._at_zero.all())]
+        if config.protect:
+            m.d.sync += control.upset.eq(Cat(ring.upset for ring in rings).any())
         return m
 
     def _segments(self, m, control, header, sequencer, records):

@@ -28,3 +28,4 @@ class ErrorCode(enum.Enum, shape=8):
     WORDS_LEFT = 17  #: a span ended before all its words were used
     SELECTION = 18  #: the segments chosen are not whole spans of the stream
     NOT_LOADED = 19  #: words without a header, and no header has been loaded
+    PARITY = 20  #: a bit of a table entry or of a lane's state has flipped (with protect)

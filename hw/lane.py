@@ -1,12 +1,13 @@
 """A lane alone: a look-up in every cycle."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
 from golden.config import Config
 
 from .layouts import lane_ports
+from .parity import parity_of
 from .placement import Placement
 from .renormalization import Renormalization
 from .reservoir import Reservoir
@@ -42,6 +43,8 @@ class Lane(wiring.Component):
         What became of a token, ``Config.token_latency`` cycles ago.
     resting, at_zero : Out(1)
         Whether the lane was at the segment's end a cycle ago; whether its state was 0.
+    upset : Out(1)
+        With ``config.protect``: state or entry of a look-up two cycles ago had a flipped bit.
     """
 
     def __init__(self, config: Config):
@@ -98,4 +101,17 @@ class Lane(wiring.Component):
         with m.If(self.starting | look_up):
             m.d.sync += state.eq(Mux(self.starting, reservoir.window, entry.base | renormalization.bits))
         m.d.sync += self.at_zero.eq(state == 0)
+        if config.protect:
+            self._check(m, state, look_up, reservoir.window[:config.table_log], renormalization.parity)
         return reservoir
+
+    def _check(self, m, state, look_up, window, bits):
+        """Parity of the state, as two bits of which neither is late: of the base that it came from, and of its bits."""
+        entry, parity = self.entry, Signal(2, reset_less=True)
+        flipped = Signal(2)  # of the look-up a cycle ago: the entry has a flipped bit, the state has
+        with m.If(self.starting | look_up):
+            m.d.sync += parity.eq(Mux(self.starting, window.xor(), Cat(entry.base.xor(), bits)))
+        m.d.sync += [
+            flipped.eq(Cat(parity_of(entry), parity_of(state, parity)) & look_up.replicate(2)),
+            self.upset.eq(flipped.any()),
+        ]

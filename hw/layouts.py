@@ -42,12 +42,13 @@ def transfer_layout(config: Config):
 
 
 def entry_layout(config: Config):
-    """An entry of the symbol table."""
+    """An entry of the symbol table. With ``config.protect`` it has an even number of ones."""
     return data.StructLayout({
         "run": range(config.max_run),
         "value": signed(config.weight_bits),
         "nbits": range(config.table_log + 1),
         "base": config.table_log,
+        **({"parity": 1} if config.protect else {}),
     })
 
 
@@ -66,7 +67,8 @@ def lane_layout(config: Config):
 
     ``state``: x; ``pointer``: bits read of the word at hand; ``word``: place of that word among P, and ``lap``: the
     parity of the rounds through these places; ``fill``: weights in the part of a beat at hand; ``part``: that part's
-    number; ``asked``: words that its tokens ask for; ``rest``: what is left of a token that covers more than one part.
+    number; ``asked``: words that its tokens ask for; ``rest``: what is left of a token that covers more than one part;
+    ``parity``: with ``config.protect``, that of the state.
     """
     return data.StructLayout({
         "state": config.table_log,
@@ -77,6 +79,7 @@ def lane_layout(config: Config):
         "part": part_numbers(config),
         "asked": range(config.words_per_beat + 1),
         "rest": data.StructLayout({"length": range(config.max_run + 1), "value": signed(config.weight_bits)}),
+        **({"parity": 1} if config.protect else {}),
     })
 
 
@@ -104,6 +107,7 @@ def lane_ports(config: Config):
         "token": Out(token_layout(config)),
         "resting": Out(1),
         "at_zero": Out(1),
+        **({"upset": Out(1)} if config.protect else {}),
     }
 
 

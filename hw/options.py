@@ -28,6 +28,8 @@ def add_decoder_options(parser) -> None:
         help="all weights in order, or tokens as they come (default: %(default)s)")
     add("--select", action="store_true", help="ports that choose segments and keep a loaded header (always with a "
         "shell, in registers)")
+    add("--protect", action="store_true", help="parity on table entries and lane states: a flipped bit in them ends in "
+        "the error PARITY")
 
 
 def default_ring(lanes: int, memory: TableMemory) -> int:
@@ -70,6 +72,7 @@ def decoder_options(args, lanes: int) -> dict:
         "queue": args.queue,
         "output": OutputMode(args.output_mode),
         "select": args.select,
+        "protect": args.protect,
     }
     Config(lanes=lanes, **options)
     return options

@@ -1,6 +1,6 @@
 """A ring: C lanes that take turns in one look-up."""
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In
 
@@ -8,11 +8,12 @@ from golden.config import Config
 
 from .delay import delay
 from .layouts import lane_layout, lane_ports
+from .parity import parity_of
 from .renormalization import Renormalization
 from .step import Step
 from .word_memory import WordMemory
 
-__all__ = ["Ring"]
+__all__ = ["Ring", "found_layout"]
 
 
 def _work_layout(config):
@@ -25,8 +26,11 @@ def _work_layout(config):
         "raw_bits": range(config.raw_bits + 1), "starting": 1, "turn": range(config.ring)})
 
 
-def _found_layout(config):
-    """All of a step but the choice between the lane as it was and as it will be."""
+def found_layout(config):
+    """All of a step but the choice between the lane as it was and as it will be.
+
+    With ``config.protect``: ``flipped``: the entry has a flipped bit; ``parity``: of ``state``, of ``bits`` and of
+    ``base``, which meet only where these do."""
     return data.StructLayout({
         "state": config.table_log,  # if no entry is taken
         "bits": config.table_log,
@@ -39,6 +43,7 @@ def _found_layout(config):
         "final": 1,
         "starting": 1,
         "turn": range(config.ring),
+        **({"flipped": 1, "parity": data.ArrayLayout(1, 3)} if config.protect else {}),
     })
 
 
@@ -74,6 +79,9 @@ class Ring(wiring.Component):
         The step that was made a cycle ago.
     resting, at_zero : Out(1)
         Whether in their last turns all lanes were at the segment's end; whether their states were 0.
+    upset : Out(1)
+        With ``config.protect``: the state of the lane whose turn began two cycles ago, or the entry with which a step
+        was made two cycles ago, had a flipped bit.
     """
 
     def __init__(self, config: Config):
@@ -98,6 +106,10 @@ class Ring(wiring.Component):
         rest_of_way = config.step_latency - config.entry_latency
         self._finish(m, delay(m, at_entry, rest_of_way, "at_step"), delay(m, found, rest_of_way, "found"),
                      step, delay(m, following, config.step_latency, "following"), after)
+        if config.protect:
+            flipped = Signal(2)  # of a cycle ago: the state at the begin of a turn, the entry taken in a step
+            m.d.sync += [flipped.eq(Cat(parity_of(lane.state, lane.parity) & self.running, self._flipped)),
+                         self.upset.eq(flipped.any())]
         return m
 
     def _begin(self, m, lane):
@@ -166,7 +178,7 @@ class Ring(wiring.Component):
         m.submodules.step = step = Step(config)
         resting = (lane.rest.length != 0) if config.max_run > config.vector else 0
         moved = Signal(range(2 * config.word_bits))
-        found = Signal(_found_layout(config))
+        found = Signal(found_layout(config))
         weight = (entry.value << work.raw_bits) | renormalization.raw if config.raw_bits else entry.value
         m.d.comb += [
             renormalization.window.eq(window),
@@ -193,6 +205,13 @@ class Ring(wiring.Component):
             found.starting.eq(work.starting),
             found.turn.eq(work.turn),
         ]
+        if config.protect:
+            m.d.comb += [
+                found.flipped.eq(parity_of(entry)),
+                found.parity[0].eq(Mux(work.starting, window[:config.table_log].xor(), lane.parity)),
+                found.parity[1].eq(renormalization.parity),
+                found.parity[2].eq(entry.base.xor()),
+            ]
         return found, step
 
     def _finish(self, m, lane, found, step, following, after):
@@ -212,6 +231,9 @@ class Ring(wiring.Component):
             after.part.eq(lane.part + step.complete),
             after.asked.eq(Mux(step.complete, 0, asked)),
         ]
+        if config.protect:
+            self._flipped = taken & found.flipped
+            m.d.comb += after.parity.eq(Mux(taken, found.parity[1] ^ found.parity[2], found.parity[0]))
         with m.If(used):
             m.d.comb += [after.word.eq(following.word), after.lap.eq(following.lap)]
         with m.If(step.complete & found.final):

@@ -12,6 +12,7 @@ from golden.config import Config
 from .delay import delay
 from .layouts import entry_layout
 from .memory import block_memory
+from .parity import parity_of
 
 __all__ = ["Spreader", "count_layout"]
 
@@ -202,14 +203,17 @@ class Spreader(wiring.Component):
         step = self._step[2]
         got, its_token = Signal(), delay(m, token, 1, "its")
         its_turn, top = delay(m, turn, 1, "its_turn"), Signal(log + 1, reset_less=True)  # the turn's highest bit
+        nbits = reduce(or_, (top[bit].replicate(log.bit_length()) & (log - bit) for bit in range(log + 1)))
+        base = reduce(or_, (top[bit].replicate(log) & (its_turn[:bit] << (log - bit)) for bit in range(log + 1)))
         m.d.sync += [
             got.eq(step.pick | step.take),
             top.eq(Cat(turn[bit] & ~turn[bit + 1:].any() for bit in range(log + 1))),
             self.write.eq(got),
             self.entry.run.eq(its_token.run),
             self.entry.value.eq(its_token.value),
-            self.entry.nbits.eq(reduce(or_, (top[bit].replicate(log.bit_length()) & (log - bit)
-                                             for bit in range(log + 1)))),
-            self.entry.base.eq(reduce(or_, (top[bit].replicate(log) & (its_turn[:bit] << (log - bit))
-                                            for bit in range(log + 1)))),
+            self.entry.nbits.eq(nbits),
+            self.entry.base.eq(base),
         ]
+        if self._config.protect:  # of what the entry is made of, not of the entry
+            m.d.sync += self.entry.parity.eq(parity_of(
+                its_token.run, its_token.value, nbits[:log.bit_length()], base[:log]))

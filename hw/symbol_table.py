@@ -8,6 +8,7 @@ from golden.config import Config, TableStyle
 
 from .delay import delay
 from .layouts import entry_layout, lookup_layout, table_numbers, table_write_layout
+from .parity import protected
 
 __all__ = ["SymbolTable"]
 
@@ -48,7 +49,7 @@ class SymbolTable(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config = self._config
-        init = [entry for table in self._tables for entry in table]
+        init = [protected(config, entry) for table in self._tables for entry in table]
         m.submodules.memory = store = memory.Memory(
             shape=entry_layout(config), depth=len(table_numbers(config)) * config.slots, init=init)
         read = store.read_port(domain="comb")

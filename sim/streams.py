@@ -25,8 +25,11 @@ class Layer:
     scale : float
         Of the Laplacian that the weights are drawn from, in steps; 0: all weights are zero.
     restart : bool
+        Whether the lanes start afresh here, and at each of the pieces.
     listed : bool
         Whether the table travels with a tuned slot list, or by its counts alone.
+    pieces : int
+        Segments that it is cut into, which share its table; no more than it has weights.
     """
 
     weights: int
@@ -34,6 +37,7 @@ class Layer:
     scale: float
     restart: bool = False
     listed: bool = False
+    pieces: int = 1
 
 
 def alphabets(config: Config) -> list[Alphabet]:
@@ -65,11 +69,15 @@ def make_stream(config: Config, layers, seed: int = 0) -> tuple[Stream, list[np.
     weights, tables, segments = [], [], []
     for number, layer in enumerate(layers):
         values = random.laplace(0, layer.scale, layer.weights) if layer.scale else np.zeros(layer.weights)
-        weights.append(np.clip(np.rint(values), -layer.alphabet.half, layer.alphabet.half).astype(np.int8))
-        frequencies = histogram(split_lanes(weights[-1], config.lanes, config.vector), layer.alphabet)
+        values = np.clip(np.rint(values), -layer.alphabet.half, layer.alphabet.half).astype(np.int8)
+        pieces = np.array_split(values, layer.pieces)
+        sequences = [lane for piece in pieces for lane in split_lanes(piece, config.lanes, config.vector)]
+        frequencies = histogram(sequences, layer.alphabet)
         counts = normalize(frequencies, config.table_log)
         slots = tuple(spread_tuned(counts, frequencies)) if layer.listed else None
         tables.append(Table(layer.alphabet, config.table_log, tuple(counts), slots))
-        segments.append(Segment(layer.weights, number, layer.restart or number == 0))
+        weights += pieces
+        segments += [Segment(len(piece), number, layer.restart or number + place == 0)
+                     for place, piece in enumerate(pieces)]
     words = encode(config, tables, segments, weights)
     return Stream(config, tuple(tables), tuple(segments), words), weights

@@ -45,6 +45,10 @@ RAM = [  # name of what it is there for, parameters
     ("C 16", dict(lanes=32, word_bits=64, table_log=5, max_run=2, bins=3, ring=16)),
     ("block, C 3", dict(lanes=9, word_bits=16, table_log=6, max_run=3, raw_bits=2, bins=31, ring=3, **BLOCK)),
     ("block, C 4", dict(lanes=8, vector=4, table_log=6, max_run=8, bins=3, ring=4, **BLOCK)),
+    ("protect, V 2, raw bits", dict(lanes=3, vector=2, word_bits=16, table_log=6, raw_bits=1, max_run=4, bins=15,
+                                    protect=True)),
+    ("protect, C 2", dict(lanes=4, word_bits=16, table_log=5, bins=7, ring=2, protect=True)),
+    ("protect, block, C 4", dict(lanes=4, vector=2, table_log=6, max_run=4, bins=15, ring=4, protect=True, **BLOCK)),
     ("block, C 4, R 9", dict(lanes=4, vector=2, word_bits=64, table_log=9, bins=31, max_tables=2, ring=4, queue=8,
                              **BLOCK)),
 ]
@@ -55,7 +59,9 @@ TARGETS = [  # of block RAM: family, parameters
 ]
 OFTEN = {  # those that run every time; the others by ``-m slow``
     "one lane", "eight lanes", "V 3", "V 4", "W 8", "W 128", "R 1", "255 bins and runs", "large preload",
-    "C 2, V 3, whole words", "C 3, rests", "C 5, raw bits", "block, C 3", "block, C 4", "block, C 4, R 9"}
+    "C 2, V 3, whole words", "C 3, rests", "C 5, raw bits", "block, C 3", "protect, block, C 4", "block, C 4",
+    "block, C 4, R 9"}
+SELDOM = {"N 1", "C 2", "block", "protect", "protect, block, ecp5"}  # of those in ROM
 PATTERNS = [  # source, sink
     ("always", "always"),
     ("random:0.5:1", "always"),
@@ -206,13 +212,16 @@ ROM = [  # name, parameters, target
     ("block", dict(lanes=12, table_log=8, max_run=4, bins=15, ring=4, **BLOCK), None),
     ("block, R 11", dict(lanes=4, word_bits=16, table_log=11, bins=255, ring=4, **BLOCK), None),
     ("block, ecp5", dict(lanes=8, vector=8, word_bits=64, table_log=6, max_run=8, bins=3, ring=4, **BLOCK), "ecp5"),
+    ("protect", dict(lanes=4, table_log=6, bins=7, protect=True), None),
+    ("protect, block, ecp5", dict(lanes=4, vector=4, table_log=6, max_run=8, bins=3, ring=4, protect=True, **BLOCK),
+     "ecp5"),
     ("block, ice40", dict(lanes=5, vector=2, table_log=7, max_run=2, bins=7, ring=5, queue=2, **BLOCK), "ice40"),
     ("block, gowin", dict(lanes=6, word_bits=128, table_log=9, raw_bits=2, bins=127, ring=3, **BLOCK), "gowin"),
 ]
 
 
 @pytest.mark.parametrize("parameters, target", [
-    pytest.param(*case, id=name, marks=pytest.mark.slow if name in ("N 1", "C 2", "block") else ())
+    pytest.param(*case, id=name, marks=pytest.mark.slow if name in SELDOM else ())
     for name, *case in ROM])
 def test_tables_in_rom(design_of, parameters, target):
     config = Config(**parameters)

@@ -35,7 +35,7 @@ def right():
 
 
 def test_every_code_has_a_case():
-    others = {ErrorCode.NONE, ErrorCode.STREAM, ErrorCode.SELECTION, ErrorCode.NOT_LOADED}
+    others = {ErrorCode.NONE, ErrorCode.STREAM, ErrorCode.SELECTION, ErrorCode.NOT_LOADED, ErrorCode.PARITY}
     assert {case.code for case in CASES} | others == set(ErrorCode)
 
 

@@ -38,6 +38,8 @@ DESIGNS = {  # name: configuration, target, and a shell, if any
                                   output=OutputMode.SPARSE, **BLOCK), None),
     "block, gowin": (Config(lanes=8, table_log=7, max_run=2, bins=15, ring=8, **RAM, **BLOCK), "gowin"),
     "select": (Config(lanes=4, table_log=5, bins=7, ring=2, select=True, **RAM), None),
+    "protect": (Config(lanes=3, table_log=5, raw_bits=1, bins=15, protect=True, **RAM), None),
+    "protect, block, ecp5": (Config(lanes=4, table_log=6, max_run=4, bins=7, ring=4, protect=True, **BLOCK), "ecp5"),
     "axi-lite": (Config(lanes=3, word_bits=16, table_log=5, max_run=2, raw_bits=1, bins=15, **RAM), None, "axi-lite"),
     "wishbone, rom, sparse": (Config(lanes=4, table_log=5, bins=7, ring=2, output=OutputMode.SPARSE), None, "wishbone"),
 }

@@ -15,7 +15,7 @@ from golden.scalar import decode
 from golden.stream import Segment
 from hw.errors import ErrorCode
 
-__all__ = ["CASES", "Case"]
+__all__ = ["CASES", "Case", "altered", "sealed"]
 
 
 class Case(NamedTuple):
@@ -26,7 +26,7 @@ class Case(NamedTuple):
     make: Callable
 
 
-def _altered(value, **changes):
+def altered(value, **changes):
     """A copy of a validated object that nothing validates."""
     return SimpleNamespace(**{f.name: getattr(value, f.name) for f in fields(value)} | changes)
 
@@ -34,7 +34,7 @@ def _altered(value, **changes):
 def _config(name, change):
     def make(stream):
         values = {"half": stream.config.half} | {name: change(getattr(stream.config, name))}
-        return stream_bytes(_altered(stream, config=_altered(stream.config, **values)))
+        return stream_bytes(altered(stream, config=altered(stream.config, **values)))
     return make
 
 
@@ -42,12 +42,12 @@ def _table(number, change):
     def make(stream):
         tables = list(stream.tables)
         tables[number] = change(tables[number])
-        return stream_bytes(_altered(stream, tables=tables))
+        return stream_bytes(altered(stream, tables=tables))
     return make
 
 
 def _alphabet(**changes):
-    return _table(0, lambda table: _altered(table, alphabet=_altered(table.alphabet, **changes)))
+    return _table(0, lambda table: altered(table, alphabet=altered(table.alphabet, **changes)))
 
 
 def _count(change):
@@ -56,15 +56,15 @@ def _count(change):
         counts = list(table.counts)
         place = next(i for i, count in enumerate(counts) if count)
         counts[place] += change
-        return _altered(table, counts=counts, slots=None)
+        return altered(table, counts=counts, slots=None)
     return _table(0, alter)
 
 
 def _zeros_past_the_end(stream):
     """A run of zero counts longer than there are tokens left."""
     alphabet = stream.tables[0].alphabet
-    longer = _altered(stream.tables[0], counts=[stream.config.slots] + [0] * alphabet.size, slots=None)
-    return stream_bytes(_altered(stream, tables=[longer, *stream.tables[1:]]))
+    longer = altered(stream.tables[0], counts=[stream.config.slots] + [0] * alphabet.size, slots=None)
+    return stream_bytes(altered(stream, tables=[longer, *stream.tables[1:]]))
 
 
 def _twice(table):
@@ -72,21 +72,21 @@ def _twice(table):
     slots = list(table.slots)
     place = next(i for i, slot in enumerate(slots) if slot != slots[0])
     slots[place] = slots[0]
-    return _altered(table, slots=slots)
+    return altered(table, slots=slots)
 
 
 def _unknown_index(stream):
     """A slot list with an index that no token has: the first 15, of fewer than 15 tokens."""
     number = next(i for i, table in enumerate(stream.tables)
                   if table.slots is not None and 1 < sum(map(bool, table.counts)) < 15)
-    right, changed = (header_nibbles(_altered(stream, tables=[*stream.tables[:number], table,
+    right, changed = (header_nibbles(altered(stream, tables=[*stream.tables[:number], table,
                                                               *stream.tables[number + 1:]]))
                       for table in (stream.tables[number], _twice(stream.tables[number])))
     place = next(i for i, (one, other) in enumerate(zip(right, changed)) if one != other)
-    return _sealed(stream, [*right[:place], 15, *right[place + 1:]])
+    return sealed(stream, [*right[:place], 15, *right[place + 1:]])
 
 
-def _sealed(stream, nibbles):
+def sealed(stream, nibbles):
     """The bytes of a stream with other nibbles in its header, the CRC-32 renewed."""
     data = stream_bytes(stream)[:5] + bytes(low | high << 4 for low, high in zip(nibbles[::2], nibbles[1::2]))
     data += zlib.crc32(data).to_bytes(4, "little")
@@ -97,29 +97,29 @@ def _sealed(stream, nibbles):
 def _segment(number, **changes):
     def make(stream):
         segments = list(stream.segments)
-        segments[number] = _altered(segments[number], **changes)
-        return stream_bytes(_altered(stream, segments=segments))
+        segments[number] = altered(segments[number], **changes)
+        return stream_bytes(altered(stream, segments=segments))
     return make
 
 
 def _unknown_table(stream):
     segments = [*stream.segments[:-1], replace(stream.segments[-1], table=len(stream.tables))]
-    return stream_bytes(_altered(stream, segments=segments))
+    return stream_bytes(altered(stream, segments=segments))
 
 
 def _no_restart(stream):
-    segments = [_altered(stream.segments[0], restart=False), *stream.segments[1:]]
-    return stream_bytes(_altered(stream, segments=segments))
+    segments = [altered(stream.segments[0], restart=False), *stream.segments[1:]]
+    return stream_bytes(altered(stream, segments=segments))
 
 
 def _too_many_segments(stream):
     more = stream.config.max_segments + 1 - len(stream.segments)
-    return stream_bytes(_altered(stream, segments=[*stream.segments, *[Segment(1, 0)] * more]))
+    return stream_bytes(altered(stream, segments=[*stream.segments, *[Segment(1, 0)] * more]))
 
 
 def _too_many_tables(stream):
     more = stream.config.max_tables + 1 - len(stream.tables)
-    return stream_bytes(_altered(stream, tables=[*stream.tables, *[stream.tables[0]] * more]))
+    return stream_bytes(altered(stream, tables=[*stream.tables, *[stream.tables[0]] * more]))
 
 
 def _byte(place, change):
@@ -134,7 +134,7 @@ def _byte(place, change):
 
 def _other_crc(stream):
     """The header has the CRC-32 of other words."""
-    other = _altered(stream, words=[*stream.words[:-1], stream.words[-1] ^ 1])
+    other = altered(stream, words=[*stream.words[:-1], stream.words[-1] ^ 1])
     return header_bytes(other) + stream_bytes(stream)[len(header_bytes(stream)):]
 
 

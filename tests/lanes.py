@@ -7,6 +7,7 @@ from random import Random
 from golden.scalar import trace
 from golden.stream import lane_counts, words_of
 from golden.tokens import split_lanes
+from hw.parity import protected
 from sim.streams import Layer, alphabets, make_stream
 
 __all__ = ["Bench", "Plan"]
@@ -70,6 +71,10 @@ class Bench(ABC):
         """Whether something is idle in this cycle."""
         return self.random.random() < self.idle
 
+    def spoil(self, entry):
+        """What becomes of an entry on its way from the table."""
+        return entry
+
     async def tick(self):
         """One cycle: look-up, word, then what the token says."""
         ctx, dut, config = self.ctx, self.dut, self.config
@@ -77,7 +82,7 @@ class Bench(ABC):
         self.lookups.append((lookup.table, lookup.state))
         table, state = self.lookups.popleft()
         entries = self.plan.tables[min(table, len(self.plan.tables) - 1)].entries
-        ctx.set(dut.entry, entries[state]._asdict())
+        ctx.set(dut.entry, self.spoil(protected(config, entries[state]._asdict())))
         ctx.set(dut.words, {"enable": 0})
         if self.orders and not self.pauses():
             lane, first = self.orders.popleft()

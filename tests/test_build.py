@@ -210,6 +210,19 @@ def test_refused(arguments, message, net, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_protect(net, tmp_path):
+    """An option of the decoder, not of the stream."""
+    built(tmp_path / "plain", "--stream", net)
+    built(tmp_path / "guarded", "--stream", net, "--protect")
+    plain, guarded = (json.loads((tmp_path / name / "manifest.json").read_text()) for name in ("plain", "guarded"))
+    assert guarded["config"] == plain["config"] | {"protect": True} and not plain["config"]["protect"]
+    assert Config.from_dict(guarded["config"]).protect and guarded["errors"]["PARITY"] == 20
+    assert guarded["ports"] == plain["ports"]
+    assert (tmp_path / "plain" / "net.tsy").read_bytes() == (tmp_path / "guarded" / "net.tsy").read_bytes()
+    words = [(tmp_path / name / "decoder.v").read_text() for name in ("plain", "guarded")]
+    assert "parity" not in words[0] and "upset" not in words[0] and "upset" in words[1]
+
+
 def test_select_and_shell(net, tmp_path):
     """Ports that choose segments where they are asked for; a shell has registers in their place, and says so."""
     stream = parse_stream(net.read_bytes())[0]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from golden import codec, scalar
 from golden.config import Config
 from golden.errors import FormatError, InputError
-from golden.stream import Segment, Stream
+from golden.stream import Segment, Stream, spans_of
 from golden.table import Alphabet, Table
 from golden.tokens import split_lanes
 from tests.cases import Case, laplacian, random_case, table_for
@@ -70,6 +70,27 @@ def test_blocks_of_spans(monkeypatch, block, max_run):
     stream = case.stream()
     assert_equal_words(codec.encode(*case), stream.words)
     assert_equal_weights(codec.decode(stream), case.weights)
+
+
+@pytest.mark.parametrize("lanes, vector, word_bits, preload", [(2, 1, 32, 2), (3, 2, 64, 3), (4, 1, 8, 5)])
+@pytest.mark.parametrize("room", [1, 300, 1000])
+def test_blocks_fill_the_room(monkeypatch, lanes, vector, word_bits, preload, room):
+    """All spans, in order; as many as fit if each is as long as the longest, and has the room of its preload."""
+    config = Config(lanes=lanes, vector=vector, word_bits=word_bits, preload=preload, table_log=3)
+    rng = np.random.default_rng(room)
+    segments = [Segment(int(rng.integers(1, 90)), 0, number % 3 != 1) for number in range(60)]
+    spans = spans_of(segments)
+
+    def taken(block):
+        beats = max(sum(-(-segments[i].weights // (lanes * vector)) for i in range(*spans[span])) for span in block)
+        return len(block) * (beats * lanes * vector + 4 * lanes * preload * (2 if word_bits == 64 else 1))
+
+    monkeypatch.setattr(codec, "_BLOCK", room)
+    blocks = list(codec._blocks(config, segments, spans))
+    assert [span for block in blocks for span in block] == list(range(len(spans)))
+    for block, after in zip(blocks, [*blocks[1:], None]):
+        assert taken(block) <= room or len(block) == 1
+        assert after is None or taken(range(block[0], after[0] + 1)) > room
 
 
 @pytest.mark.parametrize("max_run", [1, 4])

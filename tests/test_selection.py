@@ -1,5 +1,7 @@
 """What is sent for a choice of segments, and what cannot be chosen."""
 
+from dataclasses import replace
+
 import pytest
 
 from golden.config import Config
@@ -7,8 +9,9 @@ from golden.container import stream_bytes
 from golden.cycles import simulate
 from golden.errors import ConfigError
 from golden.header import header_bytes
+from golden.patterns import Pattern
 from golden.plan import cut
-from golden.selection import Selection, chosen_spans, selected_bytes, spans_in_file
+from golden.selection import EVERYTHING, Selection, chosen_spans, selected_bytes, selected_words, spans_in_file
 from golden.table import Alphabet
 from sim.streams import Layer, make_stream
 
@@ -57,6 +60,23 @@ def test_the_header_alone(stream):
 def test_what_cannot_be_chosen(stream, first, count, message):
     with pytest.raises(ConfigError, match=message):
         selected_bytes(stream, Selection(first, count))
+
+
+@pytest.mark.parametrize("word_bits", [8, 16, 128])
+@pytest.mark.parametrize("choice", [EVERYTHING, Selection(1, load=True), Selection(2, 1), Selection(1, 1, keep=True)])
+def test_words_are_counted(word_bits, choice):
+    config = replace(CONFIG, word_bits=word_bits)
+    stream = make_stream(config, [Layer(size, Alphabet(2), int(size != 60), restart=True) for size in (20, 60, 12)])[0]
+    assert 8 * len(selected_bytes(stream, choice)) == word_bits * selected_words(stream, choice)
+
+
+@pytest.mark.parametrize("start", [0, 7])
+@pytest.mark.parametrize("choice", [EVERYTHING, Selection(2), Selection(0, 2), Selection(3, keep=True)])
+@pytest.mark.parametrize("sink", ["always", "alternate", "burst:2:3", "random:0.3:4"])
+def test_causes_add_up_to_the_last_transfer(stream, start, choice, sink):
+    timing = simulate(stream, replace(CONFIG, select=True), sink=Pattern.parse(sink), start=start, selection=choice)
+    assert sum(timing.causes.values()) == timing.beats[-1] + 1 - start
+    assert timing.end - timing.beats[-1] in (1, 2)
 
 
 def test_negative_numbers():

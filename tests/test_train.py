@@ -137,14 +137,16 @@ def test_first_steps_have_the_entropy_asked_for_and_are_exported_as_trained(want
 
 
 @needs_jax
-def test_a_start_is_taken_as_it_is():
+@pytest.mark.parametrize("byte_biases", [False, True])
+def test_a_start_is_taken_as_it_is(byte_biases):
     from golden.frontend import jax_quantizer as quantizer
     from golden.frontend.jax_float import random_weights
 
     tensors = random_weights(TINY, np.random.default_rng(0))
     tensors["a.bias"] = np.linspace(-1, 1, 8).astype(np.float32)
-    wanted = quantizer.export(*quantizer.initial(TINY, tensors, 2.0))
-    found = quantizer.export(*quantizer.initial(TINY, tensors, 3.0, wanted))
+    wanted = quantizer.export(*quantizer.initial(TINY, tensors, 2.0), byte_biases)
+    found = quantizer.export(*quantizer.initial(TINY, tensors, 3.0, wanted), byte_biases)
+    assert wanted["a.bias"].dtype == (np.int8 if byte_biases else np.float16) and list(found) == list(wanted)
     for name, array in wanted.items():
         assert found[name].dtype == array.dtype and found[name] == pytest.approx(array, rel=1e-3), name
     with pytest.raises(InputError, match="b.weight of the network to start from must be integers with one step"):
@@ -205,16 +207,17 @@ def test_a_resumed_training_is_the_same(floats, tmp_path, monkeypatch):
         if not left[0]:
             raise KeyboardInterrupt
 
-    whole = trainer_of(floats, [420, 380], epochs=3).run()
+    whole = trainer_of(floats, [420, 380], epochs=3, byte_biases=True).run()
     monkeypatch.setattr(jax_trainer, "write_checkpoint", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        trainer_of(floats, [420, 380], tmp_path / "state.npz", epochs=3).run()
+        trainer_of(floats, [420, 380], tmp_path / "state.npz", epochs=3, byte_biases=True).run()
     monkeypatch.undo()
-    trainer = trainer_of(floats, [420, 380], tmp_path / "state.npz", epochs=3)
+    trainer = trainer_of(floats, [420, 380], tmp_path / "state.npz", epochs=3, byte_biases=True)
     trainer.resume()
     assert len(trainer.points) == 1
     for one, other in zip(whole, trainer.run(), strict=True):
         assert one.history == other.history and one.epoch == other.epoch
+        assert one.tensors["a.bias"].dtype == np.int8
         for name, array in one.tensors.items():
             assert array.dtype == other.tensors[name].dtype and (array == other.tensors[name]).all(), name
     with pytest.raises(InputError, match="a checkpoint of another training"):

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from ..config import MAX_BINS
 from ..errors import ConfigError, InputError
 from ..rules import Rules, dequantize, quantize_network
-from .bias import correct_biases
+from .bias import as_bytes, correct_biases
 from .repair import Repair
 from .rounding import Layer, Rounded, polish, round_compensated
 from .sensitivity import DISTORTIONS, by_images, by_weights, measure_moments, rows_to_tensor, rows_with_bias
@@ -251,8 +251,7 @@ class Allocator:
         if raw.dtype.kind != "f":
             return {name: raw}
         if self.method.byte_biases and name in self.biases:
-            step = np.float32(np.abs(raw).max(initial=0) / HALF) or np.float32(1.0)
-            return {name: np.rint(raw / step).astype(np.int8), f"{name}.scale": step.reshape(())}
+            return as_bytes(name, raw)
         half = self.method.half_biases and raw.ndim == 1 and np.abs(raw).max(initial=0) < GREATEST_HALF
         return {name: raw.astype(np.float16 if half else np.float32)}
 

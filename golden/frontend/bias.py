@@ -1,11 +1,20 @@
-"""Bias correction: each channel's mean output becomes that of the float network, layer by layer in order."""
+"""Biases: corrected, so that each channel's mean output is that of the float network; and rounded to bytes."""
 
 import numpy as np
 from tqdm import tqdm
 
+from ..config import MAX_BINS
 from .forward import BATCH, images_of, trace
 
-__all__ = ["correct_biases", "mean_outputs"]
+__all__ = ["as_bytes", "correct_biases", "mean_outputs"]
+
+HALF = MAX_BINS // 2
+
+
+def as_bytes(name: str, bias) -> dict[str, np.ndarray]:
+    """A bias as 255 bins with one step, a layer of its own to the encoder: ``name``, int8, and ``name.scale``."""
+    step = np.float32(np.abs(bias).max(initial=0) / HALF) or np.float32(1.0)
+    return {name: np.rint(bias / step).astype(np.int8), f"{name}.scale": step.reshape(())}
 
 
 def mean_outputs(network, tensors, pixels, names=None) -> dict[str, np.ndarray]:

@@ -40,6 +40,8 @@ class Settings:
         Pixels by which images are shifted at most, each way.
     mirror : bool
         Mirror every second image.
+    byte_biases : bool
+        Round biases to 255 bins in what is kept; coded like weights they take fewer bytes.
     seed : int
     """
 
@@ -52,6 +54,7 @@ class Settings:
     temperature: float = 3.0
     shift: int = 0
     mirror: bool = False
+    byte_biases: bool = False
     seed: int = 0
 
     def __post_init__(self):

@@ -19,6 +19,7 @@ from ..config import MAX_BINS
 from ..errors import InputError
 from ..rules import check_finite, dequantize
 from ..zeropoint import entropy_bits, round_to_bins
+from .bias import as_bytes
 
 __all__ = ["bits", "export", "initial", "soft_bits", "tensors_of"]
 
@@ -96,17 +97,19 @@ def bits(params):
     return sum(_entropy(_counts(jnp.round(_position(params, name)[0]).reshape(-1))) for name in params["weight"])
 
 
-def export(params, units) -> dict[str, np.ndarray]:
+def export(params, units, byte_biases: bool = False) -> dict[str, np.ndarray]:
     """The quantized network as the encoder takes it: int8 weights, float32 scales, biases of 16 bits where they fit.
 
-    The order is that of the units: ``NAME.weight``, ``NAME.weight.scale``, ``NAME.bias``.
+    The order is that of the units: ``NAME.weight``, ``NAME.weight.scale``, ``NAME.bias``; with ``byte_biases`` the last
+    is int8, and ``NAME.bias.scale`` follows.
     """
     found = {}
     for name, (sigma, unit) in units.items():
         x, step = _position(params, name)
         found[f"{name}.weight"] = np.asarray(jnp.round(x)).astype(np.int8)
         found[f"{name}.weight.scale"] = np.asarray(step * sigma, np.float32)
-        found[f"{name}.bias"] = _short(np.asarray(params["bias"][name] * unit))
+        bias = np.asarray(params["bias"][name] * unit)
+        found |= as_bytes(f"{name}.bias", bias) if byte_biases else {f"{name}.bias": _short(bias)}
     return found
 
 

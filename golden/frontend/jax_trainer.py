@@ -180,7 +180,7 @@ class Trainer:
         for _ in range(count):
             losses += self._train_epoch(bar)
             state.epoch += 1
-        tensors = quantizer.export(state.params, self.units)
+        tensors = self._export(state.params)
         size = self._measure(tensors)
         state.history.append({"epoch": state.epoch, "loss": float(np.mean(losses)),
                               "lambda": math.exp(state.controller.level), "entropy_bytes": state.entropy, "bytes": size,
@@ -208,18 +208,23 @@ class Trainer:
                             bytes=f"{state.overhead + state.entropy:.0f}", refresh=False)
         return losses
 
+    def _export(self, params):
+        """The quantized network."""
+        return quantizer.export(params, self.units, self.settings.byte_biases)
+
     def _measure(self, tensors):
         """The size of the file; what it is besides the entropy of the weights is noted."""
         size = len(encode_network(tensors))
         state = self._state
-        state.entropy = sum(entropy_bits(q) * q.size for q in tensors.values() if q.dtype == np.int8) / 8
+        weights = [tensors[f"{name}.weight"] for name in self.network.weights]
+        state.entropy = sum(entropy_bits(q) * q.size for q in weights) / 8
         state.overhead = size - state.entropy
         return size
 
     def _begin(self, params, target):
         """The state before a target is trained."""
         self._state = _State(params, optimizer(self.settings, self.steps).init(params), None, target)
-        size = self._measure(quantizer.export(params, self.units))
+        size = self._measure(self._export(params))
         self._state.controller = Controller(self.targets[target], self.steps, size)
         return self._state
 
@@ -246,10 +251,9 @@ class Trainer:
     def _restore(self, leaves, values):
         state = self._state
         tree = jax.tree.structure((state.params, state.optimizer))
-        names = [f"{name}.{kind}" for name in self.units for kind in ("weight", "weight.scale", "bias")]
-        groups = leaves[tree.num_leaves:]
-        groups = [dict(zip(names, groups[i:i + len(names)])) for i in range(0, len(groups), len(names))]
         params, moments = jax.tree.unflatten(tree, [jnp.asarray(leaf) for leaf in leaves[:tree.num_leaves]])
+        groups, names = leaves[tree.num_leaves:], list(self._export(params))
+        groups = [dict(zip(names, groups[i:i + len(names)])) for i in range(0, len(groups), len(names))]
         kept = groups.pop(0) if values["state"]["kept_epoch"] else {}
         self.points = [Point(**point, tensors=tensors) for point, tensors in zip(values["points"], groups)]
         self._state = _State(params, moments, Controller(**values["controller"]), kept=kept, **values["state"])

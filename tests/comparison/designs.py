@@ -58,7 +58,8 @@ class Network:
 
 
 SOURCES = (Source(3, 0.4), Source(3, 0.6), Source(3, 1.0), Source(15, 2.0), Source(15, 3.0))
-SPARSE, DENSE = Source(3, 0.6), Source(15, 3.0)  # what netlists are made for
+SPARSE, DENSE = Source(3, 0.6), Source(15, 3.0)  # what all netlists are made for, and of the others two each
+OTHERS = tuple(source for source in SOURCES if source not in (SPARSE, DENSE))
 NETWORKS = tuple(Network(name, bins) for name in ("resnet8", "kws") for bins in (3, 7, 15))
 BYTES = Network("resnet8", 255)  # weights of 8 bits, by large tables and by raw bits
 
@@ -115,6 +116,10 @@ TANSY = (
     TansyDesign("Tansy, block, loadable, 8 lanes in rings of 4", SPARSE, _ringed(8), BLOCK | {"table_style": "ram"}),
     *(TansyDesign(f"Tansy, block, {n} lanes in rings of 4", DENSE, LARGE | {"lanes": n}, BLOCK) for n in LANES[2:]),
     *(TansyDesign(f"Tansy, logic, {n} lanes", DENSE, PLAIN | ALONE | {"lanes": n}, seeds=FEW.get(n)) for n in LANES),
+    *(TansyDesign("Tansy, block, 8 lanes in rings of 4", source,
+                  _ringed(8) if source.bins == 3 else LARGE | {"lanes": 8}, BLOCK) for source in OTHERS),
+    *(TansyDesign("Tansy, logic, 8 lanes", source,
+                  (RUNS if source.bins == 3 else PLAIN) | ALONE | {"lanes": 8}, seeds=1) for source in OTHERS),
     *(TansyDesign("Tansy, block, loadable, 8 lanes in rings of 4", network, {"lanes": 8, "raw_bits": 0},
                   BLOCK | {"table_style": "ram"}) for network in NETWORKS if network.bins != 7),
     *(TansyDesign("Tansy, block, 8 lanes in rings of 4", network, {"lanes": 8}, BLOCK) for network in NETWORKS),
