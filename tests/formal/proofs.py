@@ -125,7 +125,7 @@ PROOFS = (
     Proof("nibbles", "fields", "nibbles are those of the words, in order; what is on offer stays", fields.Nibbles,
           ({"word_bits": 8}, {"word_bits": 16})),
     Proof("fields", "fields", "a field is the number that its nibbles make, and takes no others", fields.Fields,
-          ({"word_bits": 8},), depth=16),
+          ({"word_bits": 8},), depth=16, slow=True),
     Proof("slot list", "spreader", "for each index in order the entry of its token; a wrong one is told",
           spreader.Listed, (TINY | {"table_log": 1},), depth=18, slow=True),
     Proof("slots of 2 bits", "spreader", "the same at R = 2", spreader.Listed, (TINY | {"table_log": 2},), "bounded",
