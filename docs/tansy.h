@@ -55,5 +55,6 @@
 #define TANSY_ERROR_WORDS_LEFT 0x11u /* value of ERROR */
 #define TANSY_ERROR_SELECTION 0x12u /* value of ERROR */
 #define TANSY_ERROR_NOT_LOADED 0x13u /* value of ERROR */
+#define TANSY_ERROR_PARITY 0x14u /* value of ERROR */
 
 #endif

@@ -273,5 +273,5 @@ def test_table_of_counts():
 
 def test_every_error_has_a_column():
     names = set.union(*COLUMNS.values())
-    others = {ErrorCode.NONE, ErrorCode.STREAM, ErrorCode.SELECTION, ErrorCode.NOT_LOADED}
+    others = {ErrorCode.NONE, ErrorCode.STREAM, ErrorCode.SELECTION, ErrorCode.NOT_LOADED, ErrorCode.PARITY}
     assert {code.name for code in set(ErrorCode) - others} <= names

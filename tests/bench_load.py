@@ -12,7 +12,6 @@ import json
 import math
 import os
 import platform
-import resource
 import subprocess
 import sys
 import tempfile
@@ -62,6 +61,14 @@ def floats(layers, seed: int):
             yield f"{name}.{end}", rng.standard_normal(shape[0], dtype=np.float32)
 
 
+#: A module as a command, in a process that limits itself: its parent may have threads, and must not run code in a fork.
+LIMITED = """import resource, runpy, sys
+limit, sys.argv = int(sys.argv[1]), sys.argv[2:]
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+"""
+
+
 def under_limit(module: str, arguments, limit: int) -> dict:
     """Run a command as a child of so much address space; its times and the most memory that it held.
 
@@ -84,8 +91,7 @@ def under_limit(module: str, arguments, limit: int) -> dict:
     """
     with tempfile.TemporaryFile("w+") as output:
         start = time.perf_counter()
-        child = subprocess.Popen([sys.executable, "-m", module, *arguments], stdout=output,
-                                 preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)))
+        child = subprocess.Popen([sys.executable, "-c", LIMITED, str(limit), module, *arguments], stdout=output)
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
         seconds = time.perf_counter() - start
