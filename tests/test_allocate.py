@@ -107,6 +107,7 @@ def test_target_bits_are_met_by_the_real_file(calibrated, judge, bits):
     assert all((back[name] == array).all() for name, array in found.allocation.tensors.items())
 
 
+@pytest.mark.slow
 def test_largest_drop_is_kept(calibrated, judge, digits):
     found = reach(calibrated, judge, Target(drop=0.02), repairs=False)
     drop, error = found.drop
