@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hw.memory import models_for
+from hw.verilated import ONE_FILE
 
 from .jobs import Episode, Steps
 from .simulators import Simulator, SimulatorError
@@ -19,8 +20,7 @@ __all__ = ["Design", "compile_design"]
 
 CACHE = Path("sim_build")
 PORTS = Path(__file__).with_name("ports.vlt")
-VERILATOR_OPTIONS = (  # one C++ file: several, with a precompiled header, take twice as long to compile
-    "--no-public-flat-rw", "-O3", "--output-split", "0", "-Wno-fatal", "--x-initial", "fast", "-CFLAGS", "-O0")
+VERILATOR_OPTIONS = (*ONE_FILE, "--no-public-flat-rw", "-O3", "-Wno-fatal", "--x-initial", "fast", "-CFLAGS", "-O0")
 ICARUS_OPTIONS = ("-g2005",)  # as SystemVerilog, Icarus 11 leaves `always @*` blocks of constant inputs asleep
 DUMP = """module dump;
   initial begin

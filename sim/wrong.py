@@ -80,7 +80,7 @@ def _unknown_index(stream):
     number = next(i for i, table in enumerate(stream.tables)
                   if table.slots is not None and 1 < sum(map(bool, table.counts)) < 15)
     right, changed = (header_nibbles(altered(stream, tables=[*stream.tables[:number], table,
-                                                              *stream.tables[number + 1:]]))
+                                                             *stream.tables[number + 1:]]))
                       for table in (stream.tables[number], _twice(stream.tables[number])))
     place = next(i for i, (one, other) in enumerate(zip(right, changed)) if one != other)
     return sealed(stream, [*right[:place], 15, *right[place + 1:]])
