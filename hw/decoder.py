@@ -236,6 +236,7 @@ class Decoder(wiring.Component):
         connect(m, output.records, flipped(self.tokens[number]))
         return self._works(control) & output.room, 0, [
             output.token.eq(ring.token),
+            output.stop.eq(control.stop),
             output.sweeping.eq(control.sweeping),
             output.last_of_span.eq(sequencer.last_of_span),
             output.span_end.eq(join.span_end),

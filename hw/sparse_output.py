@@ -24,6 +24,8 @@ class SparseOutput(wiring.Component):
     -------
     token : In(`token_layout`)
         A step of the ring.
+    stop : In(1)
+        Something went wrong: no record comes on offer any more. What is on offer stays.
     sweeping : In(1)
         After a reset: what the ring then shows is from before it.
     last_of_span : In(1)
@@ -42,6 +44,7 @@ class SparseOutput(wiring.Component):
         self._config = config
         super().__init__({
             "token": In(token_layout(config)),
+            "stop": In(1),
             "sweeping": In(1),
             "last_of_span": In(1),
             "span_end": In(1),
@@ -57,6 +60,8 @@ class SparseOutput(wiring.Component):
         m.submodules.queue = queue = fifo.SyncFIFO(width=layout.size, depth=TOKEN_QUEUE)
         record = Signal(layout)
         over = Signal()  # the lane's segment ends, and that may be told
+        offered = Signal()  # what is on offer was so a cycle ago
+        goes = Signal()  # a record may be on offer
         ending, turn = Signal(), Signal(range(config.ring))  # the span's end is being told, of the lane of this turn
         m.d.comb += [
             over.eq(token.over & ~self.last_of_span),
@@ -67,12 +72,16 @@ class SparseOutput(wiring.Component):
             record.last.eq(over),
             queue.w_data.eq(record.as_value()),
             queue.w_en.eq(((token.taken | over) & ~self.sweeping) | ending),
-            queue.r_en.eq(self.records.ready),
-            self.records.valid.eq(queue.r_rdy),
+            goes.eq(~self.stop | offered),
+            queue.r_en.eq(self.records.ready & goes),
+            self.records.valid.eq(queue.r_rdy & goes),
             self.records.payload.as_value().eq(queue.r_data),
             self.empty.eq(~queue.r_rdy & ~ending),
         ]
-        m.d.sync += self.room.eq((queue.level < config.token_room) & ~ending)
+        m.d.sync += [
+            offered.eq(self.records.valid & ~self.records.ready),
+            self.room.eq((queue.level < config.token_room) & ~ending),
+        ]
         with m.If(ending):
             m.d.comb += [record.turn.eq(turn), record.keep.eq(0), record.last.eq(1)]
             with m.If(queue.w_rdy):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from golden.codec import MAX_WEIGHTS
-from golden.config import TOKEN_QUEUE, Config, OutputMode
+from golden.config import Config
 from golden.container import parse_stream
 from golden.errors import ConfigError, FormatError
 from golden.scalar import decode
@@ -112,14 +112,12 @@ class Outcome:
     finding: str = ""
 
 
-def judge(result, config: Config, expected: Expectation, before: np.ndarray, mended: bool) -> Outcome:
+def judge(result, expected: Expectation, before: np.ndarray, mended: bool) -> Outcome:
     """What a result comes to.
 
     Parameters
     ----------
     result : Result
-    config : Config
-        Of the decoder.
     expected : Expectation
         Of a stream with mended CRC-32s what it says by itself, otherwise what it was before it was corrupted.
     before : ndarray
@@ -127,7 +125,7 @@ def judge(result, config: Config, expected: Expectation, before: np.ndarray, men
     mended : bool
     """
     how = _how(result, expected, before, mended)
-    return Outcome(how, _broken(result, config) or (_disagreement(result, expected, how) if mended else ""))
+    return Outcome(how, _broken(result) or (_disagreement(result, expected, how) if mended else ""))
 
 
 def _how(result, expected, before, mended):
@@ -142,12 +140,11 @@ def _how(result, expected, before, mended):
     return "right" if not mended or np.array_equal(expected.weights, before) else "other"
 
 
-def _broken(result, config):
-    """What no stream excuses. After an error a dense decoder offers nothing more, a sparse one what waits in its rings'
-    queues."""
+def _broken(result):
+    """What no stream excuses."""
     if result.ended == End.HANG:
         return f"no end after {result.cycles} cycles"
-    if result.late > (TOKEN_QUEUE if config.output is OutputMode.SPARSE else 0):
+    if result.late:
         return f"{result.late} transfers were offered after the error"
     if result.broken in (Broken.CHANGED, Broken.VERDICT) or result.broken and result.ended == End.ERROR:
         return f"the rule {Broken(result.broken).name} was broken"

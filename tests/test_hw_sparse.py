@@ -124,7 +124,8 @@ def test_clear_in_mid_stream(name):
 @pytest.mark.parametrize("span", [0, 1])
 @pytest.mark.parametrize("name", ["N 1", "C 4, M over V"])
 def test_wrong_words(name, span):
-    """With any wrong bit in a span its end is never told, though tokens and the ends of segments within it are."""
+    """With any wrong bit in a span its end is never told, though tokens and the ends of segments within it are. What
+    is on offer when the error shows may be taken, nothing comes on offer after it."""
     config = CONFIGS[name]
     stream, _ = stream_for(config, 4)
     dut, config = decoder_of(config, stream)
@@ -143,12 +144,38 @@ def test_wrong_words(name, span):
     for episode in play(dut, config.word_bits, *steps):
         assert ErrorCode(episode.error) in (ErrorCode.WORDS_CRC, ErrorCode.WORDS_LEFT, ErrorCode.TRUNCATED)
         assert not episode.done
+        assert sum(edge >= episode.status[-1][0] for edge, *_ in episode.tokens) <= config.rings
         marks = [sum(record[4] == lane and record[5] for record in episode.tokens) for lane in range(config.lanes)]
         assert max(marks) < ends[span]
         assert min(marks) >= (ends[span - 1] if span else 0)
         whole = ends[span - 1] if span else 0
         for lane, segments in enumerate(episode.lane_tokens(config)[0]):
             assert segments[:whole] == [tokens[number][lane] for number in range(whole)]
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_stop(waits):
+    """A record on offer stays until it is taken; those behind it, or that come later, are not offered."""
+    dut = SparseOutput(Config(lanes=1, max_run=2, bins=3, ring=1, **SPARSE))
+
+    async def testbench(ctx):
+        ctx.set(dut.token, {"taken": 1, "run": 1, "value": -1})
+        await ctx.tick().repeat(3)
+        ctx.set(dut.records.ready, not waits)
+        assert ctx.get(dut.records.valid)
+        await ctx.tick()
+        ctx.set(dut.stop, 1)
+        assert as_ints(ctx.get(dut.records.payload))["keep"]
+        for ready in (False, False, True) if waits else ():
+            ctx.set(dut.records.ready, ready)
+            assert ctx.get(dut.records.valid)
+            await ctx.tick()
+        for ready in (False, True, True, False):
+            ctx.set(dut.records.ready, ready)
+            assert not ctx.get(dut.records.valid) and not ctx.get(dut.empty)
+            await ctx.tick()
+
+    run_bench(dut, testbench)
 
 
 class Turns:

@@ -153,6 +153,8 @@ FAULTS = (
     Fault("guard", "join", "(~self.beats.valid | self.beats.ready) if", "1 if"),
     Fault("guard", "control", "m.If(~bad)", "m.If(1)"),
     Fault("guard", "control", "(~full | used) & ~ended)", "~full | used)"),
+    Fault("guard", "sparse_output", "goes.eq(~self.stop | offered)", "goes.eq(1)", 2),
+    Fault("guard", "sparse_output", "goes.eq(~self.stop | offered)", "goes.eq(~self.stop)", 2),
     Fault("check", "join", "holds & ~head.held & output", "holds & output"),
     Fault("check", "join", "found.used.eq(self.used)", "found.used.eq(1)"),
     Fault("check", "join", "held & self.resting & self.idle", "held & self.idle"),

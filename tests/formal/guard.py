@@ -1,8 +1,9 @@
-"""The decoder's control and join, wired as in the decoder, while all else does anything at all."""
+"""The decoder's control, join and sparse outputs, wired as in the decoder, while all else does anything at all."""
 
 from amaranth.hdl import Fragment, Signal, Value
 from amaranth.lib import data
 
+from golden.config import OutputMode
 from hw.control import Control
 from hw.decoder import Contents, Decoder
 from hw.distribution import WordDistribution
@@ -36,27 +37,34 @@ class Guard(Harness):
         decoder = Decoder(self.config, Contents([], [], (0, 0)))
         with free(*FREE):
             m.submodules.decoder = Fragment.get(decoder, None)
-        beats = decoder.beats
         self.drive(decoder)
-        m.submodules.offer = offer = Offer(beats.payload.shape())
-        m.d.comb += [offer.valid.eq(beats.valid), offer.ready.eq(beats.ready), offer.payload.eq(beats.payload)]
+        before = self._errors(m, decoder)
+        for output in [decoder.beats] if self.config.output is OutputMode.DENSE else decoder.tokens:
+            self._output(m, output, before)
+
+    def _output(self, m, output, before):
+        """What is on offer stays; none comes on offer from the cycle after an error shows."""
+        m.submodules += (offer := Offer(output.payload.shape()))
+        m.d.comb += [offer.valid.eq(output.valid), offer.ready.eq(output.ready), offer.payload.eq(output.payload)]
         self.claim(offer.kept)
-        self._errors(m, decoder)
+        waits = Signal()
+        m.d.sync += waits.eq(output.valid & ~output.ready)
+        self.claim((before == 0) | waits | ~output.valid)
 
     def _errors(self, m, decoder):
-        """The first error stays. From the next cycle on no transfer begins, and the input is dropped to its end."""
-        words, beats = decoder.words, decoder.beats
+        """The first error stays, and the input is dropped to its end. Returns the error of the cycle before."""
+        words = decoder.words
         error, before = Signal(8), Signal(8)
-        valid, done, ended = Signal(), Signal(), Signal()
+        done, ended = Signal(), Signal()
         m.d.comb += error.eq(decoder.error)
-        m.d.sync += [before.eq(error), valid.eq(beats.valid), done.eq(decoder.done),
+        m.d.sync += [before.eq(error), done.eq(decoder.done),
                      ended.eq((ended | (words.valid & words.ready & words.payload.last)) & (error != 0))]
         self.claim(~decoder.busy | (error == 0))
         with m.If(before != 0):
             self.claim(error == before)
-            self.claim(valid | ~beats.valid)
             self.claim(done | ~decoder.done)
             self.claim(~ended | ~words.ready)
+        return before
 
 
 class Check(Harness):

@@ -142,8 +142,8 @@ PROOFS = (
           "same", clean.Decoders, (ONE,), "bounded", 30, depth=30, slow=True),
     Proof("clean header", "header, fields, preamble, loader (ROM)", "the same of the header's reader", clean.Headers,
           (ONE,), "bounded", 30, depth=12),
-    Proof("guard", "control, join", "after an error no transfer begins and the error stays; an offer stays until taken",
-          guard.Guard, (SPAN, TURNS), depth=30),
+    Proof("guard", "control, join, sparse_output", "after an error no transfer begins and the error stays; an offer "
+          "stays until taken", guard.Guard, (SPAN, TURNS, {"lanes": 4, "ring": 2} | SPARSE), depth=30),
     Proof("check", "join", "a span's last transfer goes if words, CRC and states are right, and only then", guard.Check,
           (SPAN, TURNS)),
 )

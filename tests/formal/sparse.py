@@ -21,7 +21,7 @@ class Records(Harness):
     """The records are the tokens and the ends that came, in order, then the ends that a span's end tells, turn by turn.
 
     Assumed: no more come than there are places for (`Room`), none while a span's ends are told, and a span ends when
-    those of the one before have been told.
+    those of the one before have been told. From a stop on, at any time, no record comes on offer.
     """
 
     def build(self, m):
@@ -56,7 +56,9 @@ class Records(Harness):
         self.claim(passage.kept & offer.kept)
         self.claim(output.empty == ((passage.inside == 0) & ~telling))
         self.claim(output.room == room)
-        self.claim(records.valid == (passage.inside != 0))
+        waits = Signal()
+        m.d.sync += waits.eq(records.valid & ~records.ready)
+        self.claim(records.valid == ((passage.inside != 0) & (waits | ~output.stop)))
         self._places(m, inside, passage, telling, turn)
 
     def _places(self, m, inside, passage, telling, turn):
