@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from itertools import count, cycle
+from itertools import cycle
 from pathlib import Path
 
 from tqdm import tqdm
@@ -90,7 +90,8 @@ def main():
     done = dict.fromkeys(names, 0)
     batch = max(1, min(BATCH, -(-arguments.executions // len(names))))
     with tqdm(total=arguments.executions, unit=" executions") as bar:
-        for name, seed in zip(cycle(names), count(arguments.seed)):
+        for name, number in zip(cycle(names), range(-(-arguments.executions // batch))):
+            seed = arguments.seed + number
             start = time.monotonic()
             try:
                 more = fuzz(name, batch, seed, arguments.work)
@@ -101,8 +102,6 @@ def main():
                 record.write(f"{name},{seed},{more},{time.monotonic() - start:.0f}\n")
             done[name] += more
             bar.update(more)
-            if sum(done.values()) >= arguments.executions:
-                break
     print(", ".join(f"{name}: {number:,} executions" for name, number in done.items()) + ", nothing found")
 
 
