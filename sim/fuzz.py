@@ -98,7 +98,7 @@ def batch(decoder, number: int, tally: Tally, seed: int = 0, size: int = BATCH) 
                  Job(0, _bound(config, sent[0].data, sent[0].segments), pattern(random), pattern(random), Begin.CLEAR)]
     start, results = time.perf_counter(), decoder.run(sent, jobs, int(random.integers(1 << 31)))
     for case, job, after, result, good in zip(cases, jobs[::2], jobs[1::2], results, results):
-        outcome = judge(result, case.said, case.before, case.kind.mended)
+        outcome = judge(result, config, case.said, case.before, case.kind.mended)
         problem = outcome.finding or _wrong(good)
         tally.rows[_title(case.kind)][outcome.how] += 1
         tally.cycles += result.cycles + good.cycles

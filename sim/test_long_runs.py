@@ -161,7 +161,7 @@ def test_words_that_nothing_reads(decoder):
     stricter = 0
     for one, result, golden in zip(streams, results, refused):
         said = expectation(one.data, CONFIG)
-        assert bool(said.refused) == golden and judge(result, said, weights[0], True).finding == ""
+        assert bool(said.refused) == golden and judge(result, CONFIG, said, weights[0], True).finding == ""
         stricter += result.error == ErrorCode.WORDS_LEFT.value and not golden
     assert results[0].ended == End.DONE and stricter > 0
 

@@ -139,7 +139,7 @@ PROOFS = (
           ({"ring": 1, "vector": 2, "max_run": 3, "queue": 4} | SPARSE, {"ring": 2, "queue": 2} | SPARSE,
            {"ring": 4, "max_run": 2, "queue": 2} | SPARSE), depth=40),
     Proof("clean start", "all but the header's", "two decoders, reset in any states and then given the same, do the "
-          "same", clean.Decoders, (ONE,), "bounded", 30, depth=30, slow=True),
+          "same", clean.Decoders, (ONE,), "bounded", 40, depth=30, slow=True),
     Proof("clean header", "header, fields, preamble, loader (ROM)", "the same of the header's reader", clean.Headers,
           (ONE,), "bounded", 30, depth=12),
     Proof("guard", "control, join, sparse_output", "after an error no transfer begins and the error stays; an offer "

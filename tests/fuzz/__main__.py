@@ -89,7 +89,7 @@ def main():
         return
     done = dict.fromkeys(names, 0)
     batch = max(1, min(BATCH, -(-arguments.executions // len(names))))
-    with tqdm(total=arguments.executions, unit=" executions") as bar:
+    with tqdm(total=arguments.executions, unit=" executions", disable=None) as bar:
         for name, number in zip(cycle(names), range(-(-arguments.executions // batch))):
             seed = arguments.seed + number
             start = time.monotonic()
