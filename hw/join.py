@@ -108,8 +108,9 @@ class Join(wiring.Component):
         keep = Signal(config.transfer_weights, reset_less=True)  # known long before the last transfer of a segment
         m.d.sync += keep.eq(Cat(self.left >= j if j else 1 for j in range(config.transfer_weights)))
         m.d.sync += head.held.eq(head.held & ~self._check(m, holds & head.held))
+        final = self._final(m)
         with m.If(free):
-            self._fetch(m, head)
+            self._fetch(m, head, final)
         if config.output is OutputMode.DENSE:
             self._transfer(m, head, move, keep)
         self._ask(m, head, move)
@@ -125,9 +126,9 @@ class Join(wiring.Component):
                 self.wanted.number.eq(self.wanted.number + final_turn),
             ]
 
-    def _fetch(self, m, head):
-        """The parts wanted become the head, with what is to be known of their beat: known long before, so that it may
-        go through registers."""
+    def _final(self, m):
+        """Whether the parts wanted are of the segment's last beat: known long before they are there, so that it may go
+        through registers, which may not wait for the sink."""
         number = part_numbers(self._config)
         beat = Signal(data.StructLayout({"known": 1, "number": number, "before": number}), reset_less=True)
         final = Signal()  # their beat is the segment's last
@@ -138,6 +139,10 @@ class Join(wiring.Component):
             beat.before.eq(self.announced - 2),
             final.eq(beat.known & Mux(step, self.wanted.number == beat.before, self.wanted.number == beat.number)),
         ]
+        return final
+
+    def _fetch(self, m, head, final):
+        """The parts wanted become the head, with what is to be known of their beat."""
         last = final & (self.wanted.turn == self.last_turn)
         m.d.sync += [
             head.turn.eq(self.wanted.turn),

@@ -77,6 +77,22 @@ def test_streams(name):
         assert episode.status[-1][0] == timing.end
 
 
+@pytest.mark.parametrize("pauses", [5, 14])
+@pytest.mark.parametrize("ring", [1, 2])
+def test_pauses_at_segments_ends(ring, pauses):
+    """A sink that pauses for so long that lanes get two beats ahead, which is all they may: the last beat of a segment
+    is announced meanwhile, and is known for what it is."""
+    config = Config(lanes=ring, word_bits=16, table_log=4, max_run=2, bins=3, ring=ring, queue=2, max_tables=3,
+                    max_segments=64, **RAM)
+    kind = alphabets(config)[0]
+    stream, weights = make_stream(config, [Layer(80, kind, 1, pieces=pieces) for pieces in (9, 12, 27)], 1)
+    dut = decoder_for(stream, TableStyle.RAM)
+    sinks = [Pattern("burst", (on, pauses)) for on in (1, 2, 3)]
+    steps = [{"data": stream_bytes(stream), "sink": sink} for sink in sinks]
+    for sink, episode in zip(sinks, play(dut, config.word_bits, *steps), strict=True):
+        assert difference(episode, weights, simulate(stream, config, sink=sink), config) is None, str(sink)
+
+
 @pytest.mark.parametrize("tail", [b"", b"tail of an odd length"])
 @pytest.mark.parametrize("name", ["ROM", "RAM, C 2", "block, C 3"])
 def test_back_to_back(name, tail):

@@ -18,6 +18,7 @@ from . import (
     sparse,
     spreader,
     tokens,
+    transfers,
     word_memory,
 )
 from .engine import Circuit, Verdict
@@ -144,6 +145,9 @@ PROOFS = (
           (ONE,), "bounded", 30, depth=12),
     Proof("guard", "control, join, sparse_output", "after an error no transfer begins and the error stays; an offer "
           "stays until taken", guard.Guard, (SPAN, TURNS, {"lanes": 4, "ring": 2} | SPARSE), depth=30),
+    Proof("transfers", "join", "turns become transfers and requests, in order, marked at the segment's end",
+          transfers.Transfers, (TINY | {"lanes": 2, "queue": 2}, TINY | {"lanes": 4, "ring": 2, "queue": 2},
+                                TINY | {"lanes": 2, "vector": 2, "queue": 4}), depth=18),
     Proof("check", "join", "a span's last transfer goes if words, CRC and states are right, and only then", guard.Check,
           (SPAN, TURNS)),
 )
