@@ -4,6 +4,7 @@ from amaranth.hdl import Mux, Signal
 
 from hw.fields import VINT_NIBBLES, FieldReader, NibbleReader
 
+from .asking import Asking
 from .contract import Offer, Passage
 from .harness import Harness
 
@@ -36,21 +37,24 @@ class Nibbles(Harness):
 
 class Fields(Harness):
     """A field is the number that its nibbles make, of a vint or of a fixed count of nibbles, and none too many are
-    taken.
+    taken; and none is there too soon.
 
     Assumed, as the header's readers keep to it: a field is wanted until it is there, and its kind does not change
-    meanwhile nor in the cycle before.
+    meanwhile.
     """
 
     def build(self, m):
         reader = FieldReader()
         m.submodules.reader = reader
+        m.submodules.asking = asking = Asking()
         self.drive(reader)
         fields, nibbles = reader.fields, reader.nibbles
-        wants, was = Signal(), Signal.like(fields.fixed)
-        m.d.sync += [wants.eq(fields.want & ~fields.valid), was.eq(fields.fixed)]
+        asking.watch(m, fields)
+        wants = Signal()
+        m.d.sync += wants.eq(fields.want & ~fields.valid)
         self.assume(fields.fixed <= 8)
-        self.assume(~wants | (fields.want & (fields.fixed == was)))
+        self.assume(asking.kept)
+        self.claim(asking.answered)
         taken, last, count = Signal(), Signal(), Signal(range(VINT_NIBBLES + 1))
         value, comes = Signal(40), Signal()  # of the nibbles so far, if all bits of a vint were kept
         nibble = nibbles.payload

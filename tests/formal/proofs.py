@@ -13,7 +13,11 @@ from . import (
     guard,
     look_up,
     parts,
+    preamble,
+    record_memory,
     reservoir,
+    segment_loader,
+    selection,
     sequencer,
     sparse,
     spreader,
@@ -30,7 +34,7 @@ __all__ = ["PROOFS", "Proof", "configuration", "find", "prove"]
 LETTERS = {"lanes": "N", "ring": "C", "vector": "V", "word_bits": "W", "preload": "P", "table_log": "R",
            "raw_bits": "s", "output": "output", "max_run": "M", "queue": "D", "bins": "bins",
            "count_bits": "count bits", "max_tables": "tables", "max_segments": "segments", "table_style": "style",
-           "table_memory": "in"}
+           "table_memory": "in", "select": "select"}
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,7 @@ BYTE = {"word_bits": 8, "table_log": 2}
 SEGMENTS = {"word_bits": 8, "table_log": 2, "count_bits": 8, "max_segments": 2, "raw_bits": 1}
 ONE = {"word_bits": 8, "table_log": 1, "bins": 3, "queue": 2, "count_bits": 8, "max_segments": 3, "max_tables": 1}
 TINY = {"word_bits": 8, "bins": 3}
+HEAD = {"word_bits": 8, "table_log": 1, "bins": 3, "max_tables": 2, "max_segments": 3, "count_bits": 8}
 LOOP = {"word_bits": 8, "table_log": 1, "bins": 3, "queue": 2}
 
 PROOFS = (
@@ -133,6 +138,18 @@ PROOFS = (
           20, depth=14, slow=True),
     Proof("spread", "spreader", "for each slot the entry of the token that the spread names, in time", spreader.Spread,
           (TINY | {"table_log": 1},), "bounded", 40, depth=32, slow=True),
+    Proof("preamble", "preamble", "each field that does not go with the configuration is told, by its code; numbers of "
+          "tables and segments are those read", preamble.Fits,
+          (HEAD, {"lanes": 64, "vector": 8, "word_bits": 128, "preload": 256, "table_log": 11, "raw_bits": 7,
+                  "bins": 255, "max_tables": 256, "max_segments": 65536}), depth=50),
+    Proof("segment memory", "record_memory; records", "the record read is the one written last under its number",
+          record_memory.Kept, (HEAD | {"max_segments": 2} | RAM,
+                               HEAD | {"count_bits": 32, "raw_bits": 1} | RAM, HEAD), "induction", 2, depth=32),
+    Proof("segment records", "loader (RAM), segment_loader", "records are stored as the fields say, in order, as "
+          "many as there are; what is wrong is told; padding and CRC-32", segment_loader.Segments,
+          (HEAD | {"raw_bits": 1} | RAM,), depth=40, slow=True),
+    Proof("selection", "selection", "whole spans are accepted, all else is told; then the first record is at hand",
+          selection.Chosen, (HEAD | {"select": True} | RAM, HEAD | {"select": True}), depth=22),
     Proof("records", "sparse_output", "records are the tokens and ends that came, in order; then the span's ends",
           sparse.Records, ({"ring": 2} | SPARSE, {"ring": 1, "vector": 1, "max_run": 2} | SPARSE), "induction", 2),
     Proof("room", "sparse_output, lane, token_pair, placement; ring, step", "turns begin only where their records have "
