@@ -1,7 +1,7 @@
 """Faults planted in the hardware, each of which a proof must find.
 
 A fault is a change of the source of one file of `hw`: so it reads like the slip that somebody may make there. It is
-planted in the classes while they are elaborated; no file changes.
+planted in the classes, and in the functions of the file, while they are elaborated; no file changes.
 """
 
 import importlib
@@ -181,6 +181,33 @@ FAULTS = (
     Fault("guard", "control", "(~full | used) & ~ended)", "~full | used)"),
     Fault("guard", "sparse_output", "goes.eq(~self.stop | offered)", "goes.eq(1)", 2),
     Fault("guard", "sparse_output", "goes.eq(~self.stop | offered)", "goes.eq(~self.stop)", 2),
+    Fault("upset", "lane", "parity_of(state, parity)", "parity_of(state, parity[0])"),
+    Fault("upset", "lane", "Cat(parity_of(entry), parity_of(state, parity))",
+          "Cat(parity_of(entry.value, entry.nbits, entry.base, entry.parity), 0)"),
+    Fault("upset", "lane", "Mux(self.starting, window.xor(), Cat(entry.base.xor(), bits))",
+          "Cat(entry.base.xor(), bits)"),
+    Fault("upset", "parity", "return Cat(values).xor()", "return Cat(values).any()"),
+    Fault("upset", "renormalization", "self.window[:count].xor() if count else 0",
+          "self.window[:count].xor() if count > 1 else 0"),
+    Fault("upset", "ring", "found.parity[1] ^ found.parity[2], found.parity[0]",
+          "found.parity[1] ^ found.parity[2], lane.parity", 1),
+    Fault("upset", "ring", "found.flipped.eq(parity_of(entry))",
+          "found.flipped.eq(parity_of(entry.base, entry.parity))", 1),
+    Fault("upset", "ring", "parity_of(lane.state, lane.parity) & self.running", "0", 1),
+    Fault("upset", "symbol_table", "[protected(config, entry) for", "[dict(entry) for"),
+    Fault("more upsets", "ring", "self._flipped = taken & found.flipped",
+          "self._flipped = self.running & found.flipped"),
+    Fault("parity written", "spreader", "its_token.run, its_token.value, nbits[:log.bit_length()], base[:log]",
+          "its_token.run, token.value, nbits[:log.bit_length()], base[:log]"),
+    Fault("upset in time", "ring", "self.announced.ended & (lane.part == self.announced.parts)",
+          "self.announced.ended & ((lane.part + 1)[:len(lane.part)] == self.announced.parts)", 1),
+    Fault("upset in time", "placement", "self.announced.ended & (part == self.announced.parts)",
+          "self.announced.ended & (part[:-1] == self.announced.parts[:-1])"),
+    Fault("stopped", "control", "flaws.append(self.upset)", "flaws.append(self.upset & self.running)"),
+    Fault("stopped", "control", "problem.eq(ErrorCode.PARITY)", "problem.eq(ErrorCode.END_STATE)"),
+    Fault("stopped", "join", "Mux(free, there, 1) & ~self.stop", "Mux(free, there, 1)"),
+    Fault("stopped", "join", "settled.eq(held & self.resting & self.idle)", "settled.eq(held & self.idle)"),
+    Fault("stopped", "decoder", "Cat(ring.upset for ring in rings).any()", "rings[0].upset"),
     Fault("transfers", "join", "self.wanted.number == beat.before,", "self.wanted.number == beat.number,"),
     Fault("transfers", "join", "beat.known & Mux(step,", "beat.known & Mux(step & self.beats.ready,"),
     Fault("transfers", "join", "self.wanted.turn <= self.last_turn", "self.wanted.turn < self.last_turn", 1),
@@ -198,7 +225,7 @@ FAULTS = (
 
 @contextmanager
 def planted(fault: Fault):
-    """Within this context the classes of the block have the fault.
+    """Within this context the classes and functions of the block have the fault.
 
     Raises
     ------
@@ -218,4 +245,8 @@ def planted(fault: Fault):
                 for method, function in vars(kind).items():
                     if isinstance(function, FunctionType) and method != "__init__":
                         stack.enter_context(patch.object(getattr(module, name), method, function))
+            elif isinstance(kind, FunctionType) and kind.__module__ == module.__name__:
+                right = getattr(module, name)
+                stack.callback(setattr, right, "__code__", right.__code__)
+                right.__code__ = kind.__code__
         yield

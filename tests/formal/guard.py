@@ -1,6 +1,6 @@
 """The decoder's control, join and sparse outputs, wired as in the decoder, while all else does anything at all."""
 
-from amaranth.hdl import Fragment, Signal, Value
+from amaranth.hdl import Signal, Value
 from amaranth.lib import data
 
 from golden.config import OutputMode
@@ -36,8 +36,13 @@ class Guard(Harness):
     def build(self, m):
         decoder = Decoder(self.config, Contents([], [], (0, 0)))
         with free(*FREE):
-            m.submodules.decoder = Fragment.get(decoder, None)
+            self.inside = Inside(decoder)
+        m.submodules.decoder = self.inside.fragment
         self.drive(decoder)
+        self.check(m, decoder)
+
+    def check(self, m, decoder):
+        """What is claimed."""
         before = self._errors(m, decoder)
         for output in [decoder.beats] if self.config.output is OutputMode.DENSE else decoder.tokens:
             self._output(m, output, before)

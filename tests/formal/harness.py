@@ -17,10 +17,12 @@ class Inside:
     Parameters
     ----------
     component : wiring.Component
+    upset : bool
+        Whether bits of memories can flip; see `rows`.
     """
 
-    def __init__(self, component):
-        with rows() as self.memories:
+    def __init__(self, component, upset=False):
+        with rows(upset) as self.memories:
             self.fragment = Fragment.get(component, None)
         self._signals = {}
         self._collect(self.fragment, "")

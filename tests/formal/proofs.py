@@ -12,6 +12,7 @@ from . import (
     fields,
     guard,
     look_up,
+    parity,
     parts,
     preamble,
     record_memory,
@@ -34,7 +35,7 @@ __all__ = ["PROOFS", "Proof", "configuration", "find", "prove"]
 LETTERS = {"lanes": "N", "ring": "C", "vector": "V", "word_bits": "W", "preload": "P", "table_log": "R",
            "raw_bits": "s", "output": "output", "max_run": "M", "queue": "D", "bins": "bins",
            "count_bits": "count bits", "max_tables": "tables", "max_segments": "segments", "table_style": "style",
-           "table_memory": "in", "select": "select"}
+           "table_memory": "in", "select": "select", "protect": "protect"}
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,8 @@ ONE = {"word_bits": 8, "table_log": 1, "bins": 3, "queue": 2, "count_bits": 8, "
 TINY = {"word_bits": 8, "bins": 3}
 HEAD = {"word_bits": 8, "table_log": 1, "bins": 3, "max_tables": 2, "max_segments": 3, "count_bits": 8}
 LOOP = {"word_bits": 8, "table_log": 1, "bins": 3, "queue": 2}
+SAFE = {"word_bits": 8, "table_log": 2, "bins": 3, "max_tables": 1, "queue": 2, "protect": True}
+BLOCK = {"table_memory": TableMemory.BLOCK}
 
 PROOFS = (
     Proof("expander", "expander", "a slot shows the value put there since its part was begun, or 0", expander.Slots,
@@ -162,6 +165,20 @@ PROOFS = (
           (ONE,), "bounded", 30, depth=12),
     Proof("guard", "control, join, sparse_output", "after an error no transfer begins and the error stays; an offer "
           "stays until taken", guard.Guard, (SPAN, TURNS, {"lanes": 4, "ring": 2} | SPARSE), depth=30),
+    Proof("upset", "lane, ring, symbol_table, block_tables, renormalization", "without a flipped bit no upset is told; "
+          "with one all is as without it, or the upset is told 2 cycles after the first difference", parity.Upset,
+          (SAFE, SAFE | {"ring": 2}, SAFE | RAM, SAFE | RAM | {"ring": 2}, SAFE | BLOCK | {"ring": 3}), depth=16),
+    Proof("more upsets", "lane, ring, symbol_table, block_tables, renormalization", "the same, where it takes longer",
+          parity.Upset, (SAFE | RAM | {"ring": 3}, SAFE | RAM | BLOCK | {"ring": 3}, SAFE | RAM | {"ring": 4},
+                         SAFE | RAM | {"bins": 7, "raw_bits": 1, "vector": 2, "max_run": 2},
+                         SAFE | RAM | {"ring": 2, "vector": 2, "max_run": 2}), depth=16, slow=True),
+    Proof("parity written", "spreader", "entries have their parity", parity.Even, (SAFE | RAM | {"table_log": 1},)),
+    Proof("upset in time", "lane, token_pair, placement; ring, step", "when lanes rest, the upset of every entry used "
+          "is told", parity.InTime, (SAFE | {"ring": 1, "vector": 2, "max_run": 3},
+                                  SAFE | {"ring": 2, "vector": 2, "max_run": 3}, SAFE | {"ring": 4}), depth=24),
+    Proof("stopped", "control, join, decoder", "three cycles after an upset the error is told, then nothing begins; a "
+          "span's last transfer begins four cycles after its lanes rest or later", parity.Stopped,
+          (SPAN | {"protect": True}, TURNS | {"protect": True}), depth=20),
     Proof("transfers", "join", "turns become transfers and requests, in order, marked at the segment's end",
           transfers.Transfers, (TINY | {"lanes": 2, "queue": 2}, TINY | {"lanes": 4, "ring": 2, "queue": 2},
                                 TINY | {"lanes": 2, "vector": 2, "queue": 4}), depth=18),

@@ -27,7 +27,7 @@ class Weights(Harness):
         config = self.config
         ring, expander = (Lane if config.ring == 1 else Ring)(config), Expander(config)
         with free(Reservoir, WordMemory):
-            inside = Inside(ring)
+            self.inside = inside = Inside(ring)
         m.submodules.ring = inside.fragment
         m.submodules.expander = expander
         lane = self.some(range(config.ring), "lane")
@@ -43,8 +43,12 @@ class Weights(Harness):
         self.drive(expander, token=ring.token, clear=~going)
         mine = going & (ring.token.turn == lane)
         self._announce(m, announced, ring.token, mine, turn == lane)
-        if config.ring == 1:
-            self._pass(m, inside["look_up"], ring, going)
+        self.check(m, ring, expander, mine, announced)
+
+    def check(self, m, ring, expander, mine, announced):
+        """What is claimed; ``mine``: the token is of the watched lane."""
+        if self.config.ring == 1:
+            self._pass(m, self.inside["look_up"], ring, mine)
         self._follow(m, ring.token, expander.weights, mine, announced)
 
     def _announce(self, m, announced, token, mine, begins):
