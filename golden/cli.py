@@ -16,7 +16,7 @@ class OneLineParser(argparse.ArgumentParser):
     """An argument parser whose complaint is one line on standard error, with exit code 2."""
 
     def error(self, message):
-        self.exit(2, f"{self.prog}: error: {message}\n")
+        self.exit(2, f"{self.prog}: error: {' '.join(message.split())}\n")
 
 
 def run(main, prog: str) -> None:
