@@ -46,11 +46,12 @@ class Timing:
     tokens : list of list of int
         Sparse: for each ring the cycle in which each of its transfers was taken.
     causes : Counter
-        Cycles from the start by what they went to, up to that of the last transfer; the keys are those of `CAUSES`.
-        Sparse: a transfer of any ring counts, once in a cycle.
+        Cycles from the start by what they went to, up to that of the last transfer, or of the last turn without weights
+        behind it; the keys are those of `CAUSES`. Sparse: a transfer of any ring counts, once in a cycle.
     end : int
         The first cycle in which the decoder is done: the one after the last transfer, or the next where that was taken
-        in the first cycle in which it was on offer, and always in sparse ones.
+        in the first cycle in which it was on offer, and always in sparse ones; later by the last beat's turns without
+        weights, for these always the next.
     """
 
     inputs: list[int] = field(default_factory=list)
