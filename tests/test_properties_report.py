@@ -175,7 +175,7 @@ def test_floats_that_are_not_the_files_are_refused(seed, bit, wrong):
         gather(data, None, 1)
 
 
-@about(page, SECTIONS, histogram, table_fill)
+@about(page, histogram, table_fill)
 @few(3)
 @given(seeds, texts, st.booleans(), st.booleans())
 def test_a_page_stands_alone_and_shows_its_facts(seed, name, beside, curved):
