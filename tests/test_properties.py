@@ -28,7 +28,7 @@ from golden.table import Alphabet, Table
 from golden.tail import RAW_TYPES, Directory, parse_tail, tail_bytes, tail_parts
 from tests import second_decoder
 from tests.cases import random_case
-from tests.properties import LIMITS, about, flipped, refused
+from tests.properties import LIMITS, about, few, flipped, refused
 from tests.second_decoder import Nibbles
 from tests.strategies import cases, names, seeds, shapes, tables
 
@@ -79,6 +79,11 @@ def test_the_nibbles_of_a_header_are_its_bytes(case):
     data = header_bytes(stream)
     nibbles = header_nibbles(stream)
     assert len(nibbles) % 2 == 0 and set(nibbles) <= set(range(16))
+    words = iter(stream.words)
+    parts = preamble_nibbles(stream) + [nibble for table in stream.tables for nibble in table_nibbles(table)]
+    for segment in stream.segments:
+        parts += segment_nibbles(segment, next(words) if segment.restart else None)
+    assert nibbles == parts + [0] * (len(nibbles) - len(parts)) and len(nibbles) - len(parts) < 2
     assert [byte >> 4 * half & 15 for byte in data[5:5 + len(nibbles) // 2] for half in (0, 1)] == nibbles
     assert len(data) == -(-(9 + len(nibbles) // 2) // (stream.config.word_bits // 8)) * (stream.config.word_bits // 8)
 
@@ -87,9 +92,9 @@ def test_the_nibbles_of_a_header_are_its_bytes(case):
 @LIMITS
 @given(seeds, st.integers(0, 1 << 20), st.integers(0, 1 << 20))
 def test_a_damaged_header_is_refused(seed, bit, cut):
-    """Whatever bit is flipped, and wherever it ends."""
+    """Whatever bit is flipped, and wherever it ends; the last byte may be the fill, which no CRC covers."""
     data = header_bytes(random_case(seed, most=20).stream())
-    for damaged in (flipped(data, bit), data[:cut % len(data)]):
+    for damaged in (flipped(data, bit), flipped(data, 8 * len(data) - 1), data[:cut % len(data)], data[:-1]):
         with refused(FormatError):
             parse_header(damaged)
 
@@ -191,33 +196,57 @@ def test_tensors_take_whole_segments(pieces, named, more):
     coded = [(f"t{i}", (sum(each),) if each or named else (0, 3)) for i, each in enumerate(pieces)]
     found = Directory(tuple(coded)).segments(sizes)
     assert [sizes[first:last] for first, last in found] == pieces
+    if pieces and pieces[-1]:
+        with refused(FormatError):
+            Directory(tuple(coded[:-1])).segments(sizes)
     if more and pieces and sum(pieces[0]) + more >= 0:
         wrong = Directory((("t0", (sum(pieces[0]) + more,)), *coded[1:]))
         with refused(FormatError):
             wrong.segments(sizes)
 
 
+#: Values at the bounds of the parameters, and beside them.
+BOUNDS = {"lanes": (-1, 0, 1, 6, 64, 65, True), "vector": (0, 1, 8, 9, 2.0), "word_bits": (0, 8, 16, 33, 128, True),
+          "preload": (None, 0, 1, 2, 40, 256, 257), "table_log": (0, 1, 9, 12, 13), "max_run": (0, 1, 16, 17),
+          "raw_bits": (-1, 0, 7, 8), "bins": (1, 2, 3, 6, 255, 257), "ring": (0, 1, 2, 3, 16, 17),
+          "queue": (None, 0, 2, 3, 16, True), "count_bits": (7, 8, 32, 33), "max_tables": (0, 1, 256, 257),
+          "max_segments": (0, 1, 65536, 65537), "select": (True, 1), "protect": (True, None),
+          "output": (OutputMode.SPARSE, "sparse")}
+
+
 @about(Config)
-@LIMITS
-@given(st.fixed_dictionaries({}, optional={
-    "lanes": st.integers(-1, 66), "vector": st.integers(-1, 10),
-    "word_bits": st.sampled_from((0, 8, 16, 33, 128, True)), "preload": st.none() | st.integers(0, 300),
-    "table_log": st.integers(0, 14), "max_run": st.integers(0, 18),
-    "raw_bits": st.integers(-1, 9), "bins": st.integers(0, 300), "ring": st.integers(0, 18)}))
+@few(200)
+@given(st.lists(st.sampled_from([(name, value) for name, values in BOUNDS.items() for value in values]),
+                max_size=3).map(dict))
 def test_a_configuration_is_refused_or_valid(parameters):
-    try:
-        config = Config(**parameters)
-    except ConfigError as error:
-        assert str(error) and "\n" not in str(error)
+    """By the ranges of `Config`, at whose bounds it is looked."""
+    p = {"lanes": 8, "vector": 1, "word_bits": 32, "preload": None, "table_log": 7, "max_run": 1, "raw_bits": 0,
+         "bins": 15, "ring": 1, "queue": None, "count_bits": 32, "max_tables": 8, "max_segments": 64} | parameters
+    ranges = {"lanes": (1, 64), "vector": (1, 8), "table_log": (1, 12), "max_run": (1, 16), "raw_bits": (0, 7),
+              "bins": (3, 255), "ring": (1, 16), "count_bits": (8, 32), "max_tables": (1, 256),
+              "max_segments": (1, 65536)}
+    valid = all(type(p[name]) is int and low <= p[name] <= high for name, (low, high) in ranges.items())
+    valid = valid and p["word_bits"] in (8, 16, 32, 64, 128) and p["word_bits"] is not True and p["bins"] % 2 == 1
+    valid = valid and p["lanes"] % p["ring"] == 0 and p["table_log"] + p["raw_bits"] <= p["word_bits"]
+    valid = valid and p["queue"] in (None, 2, 4, 8, 16) and p["queue"] is not True
+    valid = valid and all(parameters.get(name) in (None, True) and parameters.get(name, True) is True
+                          for name in ("select", "protect")) and parameters.get("output") != "sparse"
+    if valid:
+        least = 1 + -(-p["vector"] * (p["table_log"] + p["raw_bits"]) // p["word_bits"])
+        valid = p["preload"] is None or least <= p["preload"] <= 256
+    if not valid:
+        with refused(ConfigError):
+            Config(**parameters)
         return
-    assert config.preload >= 1 + -(-config.vector * (config.table_log + config.raw_bits) // config.word_bits)
-    assert config.word_bits >= config.table_log + config.raw_bits and config.bins % 2 == 1
+    config = Config(**parameters)
+    assert config.preload == (p["preload"] or least)
     assert config.lanes == config.ring * config.rings and Config.from_dict(config.as_dict()) == config
 
 
 @about(Config, TableStyle, TableMemory, OutputMode)
 @LIMITS
-@given(st.integers(1, MAX_LANES), st.integers(1, MAX_RING), st.integers(1, 8), st.integers(1, 12), st.integers(0, 4),
+@given(st.sampled_from((1, 2, 4, 6, 8, 48, MAX_LANES)), st.integers(1, MAX_RING),
+       st.integers(1, 8), st.integers(1, 12), st.integers(0, 4),
        st.sampled_from(TableStyle), st.sampled_from(TableMemory), st.sampled_from(OutputMode),
        st.sampled_from((None, 2, 4, 8, 16)), st.integers(1, 127))
 def test_what_follows_from_a_configuration(lanes, ring, vector, table_log, raw_bits, style, memory, output,

@@ -76,7 +76,7 @@ def test_normalized_counts_are_the_best(frequencies, table_log):
 
 @about(normalize)
 @LIMITS
-@given(st.lists(st.integers(0, 3), min_size=1, max_size=12), st.integers(0, 3))
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=6), st.integers(0, 2))
 def test_more_tokens_than_slots_are_refused(frequencies, table_log):
     present = np.count_nonzero(frequencies)
     if 1 <= present <= 1 << table_log:
@@ -107,7 +107,7 @@ def test_rates_are_those_of_the_encoders_long_run(table_log, data):
     moves, bits = transitions(table, frequencies)
     start = 1 / np.arange(1 << table_log, 2 << table_log)
     wanted = start / start.sum() @ long_run(moves) @ bits
-    assert exact_rate(table, frequencies) == pytest.approx(wanted, abs=1e-3)
+    assert exact_rate(table, frequencies) == pytest.approx(wanted, abs=1e-4)
     other = data.draw(st.permutations(table.slot_tokens))
     both = np.array([table.slot_tokens, other])
     found = rates(both, np.array([table.counts] * 2), np.array(frequencies) / sum(frequencies))

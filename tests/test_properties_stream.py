@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from golden import codec, scalar
+from golden.config import Config
 from golden.container import file_parts, header_bytes, pack, parse_stream, stream_bytes, unpack
 from golden.errors import ConfigError, FormatError, InputError
 from golden.packing import encode_block
@@ -21,7 +22,8 @@ from golden.selection import (
     selected_words,
     spans_in_file,
 )
-from golden.stream import Stream, lane_counts
+from golden.stream import Segment, Stream, lane_counts
+from golden.table import Alphabet, Table
 from golden.tail import Directory, tail_bytes
 from golden.tokens import split_lanes, tokenize
 from golden.unpacking import decode_block
@@ -240,6 +242,18 @@ def test_a_selection_is_whole_spans_or_refused(case, first, count, keep, load):
     size = stream.config.word_bits // 8
     assert selected_bytes(stream, selection) == (sent or bytes(size))
     assert selected_words(stream, selection) * size == len(sent or bytes(size))
+
+
+@about(selected_bytes, selected_words)
+@LIMITS
+@given(st.integers(1, 9), st.sampled_from((8, 16, 64, 128)), st.integers(1, 50), st.booleans())
+def test_where_there_is_nothing_to_send_a_word_is_sent(lanes, word_bits, count, load):
+    """The words of weights that a table knows are none, and the header is kept."""
+    config = Config(lanes=lanes, word_bits=word_bits, table_log=4)
+    table, segments, weights = Table(Alphabet(1), 4, (0, 16, 0)), [Segment(count, 0, True)], [np.zeros(count, np.int8)]
+    stream = Stream(config, (table,), tuple(segments), codec.encode(config, [table], segments, weights))
+    assert selected_bytes(stream, Selection(keep=True, load=load)) == bytes(word_bits // 8)
+    assert selected_words(stream, Selection(keep=True, load=load)) == 1
 
 
 @about(Selection)
