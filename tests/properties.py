@@ -5,15 +5,15 @@ import contextlib
 import pytest
 from hypothesis import HealthCheck, settings
 
-__all__ = ["LIMITS", "about", "few", "flipped", "refused"]
+__all__ = ["LIMITS", "about", "examples", "flipped", "refused"]
 
 #: The same examples each time, and no limit on how long one takes: that is the machine's business.
-LIMITS = settings(max_examples=25, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+LIMITS = settings(max_examples=50, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-def few(examples: int) -> settings:
-    """The `LIMITS` with another number of examples, for what takes long."""
-    return settings(LIMITS, max_examples=examples)
+def examples(count: int) -> settings:
+    """The `LIMITS` with another number of examples: fewer for what takes long, more for what has many cases."""
+    return settings(LIMITS, max_examples=count)
 
 
 def about(*subjects):

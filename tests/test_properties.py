@@ -28,7 +28,7 @@ from golden.table import Alphabet, Table
 from golden.tail import RAW_TYPES, Directory, parse_tail, tail_bytes, tail_parts
 from tests import second_decoder
 from tests.cases import random_case
-from tests.properties import LIMITS, about, few, flipped, refused
+from tests.properties import LIMITS, about, examples, flipped, refused
 from tests.second_decoder import Nibbles
 from tests.strategies import cases, names, seeds, shapes, tables
 
@@ -215,7 +215,7 @@ BOUNDS = {"lanes": (-1, 0, 1, 6, 64, 65, True), "vector": (0, 1, 8, 9, 2.0), "wo
 
 
 @about(Config)
-@few(200)
+@examples(200)
 @given(st.lists(st.sampled_from([(name, value) for name, values in BOUNDS.items() for value in values]),
                 max_size=3).map(dict))
 def test_a_configuration_is_refused_or_valid(parameters):

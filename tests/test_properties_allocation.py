@@ -21,7 +21,7 @@ from golden.frontend.targets import CERTAINTY, Judge, Outcome, Target, reach, st
 from golden.network import encode_stream
 from golden.rules import dequantize
 from golden.zeropoint import entropy_bits
-from tests.properties import LIMITS, about, few, refused
+from tests.properties import LIMITS, about, examples, refused
 from tests.strategies import networks, pixels_for, seeds, tensors_for
 
 HALF = 127
@@ -48,7 +48,7 @@ def test_a_method_is_refused_or_valid(name, value, distortion, byte_biases, half
 
 
 @about(Allocator, Allocation)
-@few(8)
+@examples(8)
 @given(networks(1, ("conv", "depthwise", "dense")), seeds, st.booleans(), st.sampled_from(DISTORTIONS), st.booleans(),
        st.booleans())
 def test_an_allocation_is_a_network_in_bins(network, seed, seen, distortion, byte_biases, repair):
@@ -94,7 +94,7 @@ def test_of_weights_alone_each_goes_to_a_bin_beside_it(seed, rate_weight):
 
 
 @about(Repair)
-@few(8)
+@examples(8)
 @given(networks(1, ("conv", "depthwise", "dense")), seeds)
 def test_repair_goes_down_the_divergence(network, seed):
     """Its gradients are differences of the mean divergence; what is not free stays; the same seed, the same steps."""
@@ -177,7 +177,7 @@ def test_a_target_is_refused_or_valid(bits, drop, rate_weight):
 
 
 @about(Judge, Outcome, stream_bits)
-@few(8)
+@examples(8)
 @given(networks(1, ("conv", "dense")), seeds, st.booleans(), st.booleans())
 def test_an_outcome_is_what_its_network_does(network, seed, seen, labelled):
     tensors, pixels = tensors_for(network, seed), pixels_for(network, 6, seed)

@@ -18,7 +18,7 @@ from golden.frontend.checkpoint import read_checkpoint, write_checkpoint
 from golden.frontend.curve import Curve, Point, read_curve, write_curve
 from golden.frontend.images import read_images, read_labelled, split
 from golden.frontend.target import LEAST, MOST, Controller
-from tests.properties import LIMITS, about, few, refused
+from tests.properties import LIMITS, about, examples, refused
 from tests.strategies import networks, seeds
 
 json_values = st.recursive(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=4),
@@ -119,7 +119,7 @@ def test_batches_are_images_moved_and_mirrored(seed, count, size, shift, mirror)
 
 
 @about(batches)
-@few(3)
+@examples(3)
 @given(seeds)
 def test_every_second_image_is_mirrored_by_chance(seed):
     x = np.broadcast_to(np.arange(8)[None, None, :, None], (400, 1, 8, 1))
@@ -171,7 +171,7 @@ def test_a_curve_comes_back(found, reference, title, others):
 
 
 @about(Point, Curve, read_curve)
-@LIMITS
+@examples(150)
 @given(st.sampled_from(("bytes", "accuracy", "standard_error", "bits_per_weight", "label", "points", "float", "title")),
        st.booleans() | st.integers(-3, 3) | st.floats() | st.text(max_size=3) | st.just([]) | st.none())
 def test_a_curve_with_another_member_is_refused_or_a_curve(name, value):
@@ -234,7 +234,7 @@ def test_lambda_grows_where_the_network_is_too_large(target, steps, ratios):
 
 
 @about(split_digits)
-@few(4)
+@examples(4)
 @given(seeds)
 def test_digits_are_split_in_two(seed):
     pytest.importorskip("sklearn", reason="needs the extra 'digits'")

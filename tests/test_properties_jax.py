@@ -17,7 +17,7 @@ from golden.frontend.measure import log_probabilities
 from golden.network import encode_network
 from golden.rules import dequantize
 from golden.zeropoint import entropy_bits
-from tests.properties import LIMITS, about, few, refused
+from tests.properties import LIMITS, about, examples, refused
 from tests.strategies import networks, pixels_for, seeds, tensors_for
 
 jax = pytest.importorskip("jax", reason="needs the extra 'train' (JAX)")
@@ -62,7 +62,7 @@ def entropy_of(counts):
 
 
 @about(jax_forward.forward, jax_forward.logits, jax_forward.accuracy)
-@few(6)
+@examples(6)
 @given(networks(), seeds)
 def test_jax_computes_what_numpy_does(network, seed):
     tensors, pixels = tensors_for(network, seed), pixels_for(network, 3, seed)
@@ -78,7 +78,7 @@ def test_jax_computes_what_numpy_does(network, seed):
 
 
 @about(quantizer.tensors_of, quantizer.bits, quantizer.soft_bits, quantizer.export)
-@few(8)
+@examples(8)
 @given(seeds)
 def test_quantized_weights_and_their_entropy_are_those_of_the_definition(seed):
     params, units = params_of(seed)
@@ -106,7 +106,7 @@ def test_quantized_weights_and_their_entropy_are_those_of_the_definition(seed):
 
 
 @about(quantizer.initial, quantizer.export)
-@few(3)
+@examples(3)
 @given(networks(1, ("conv", "depthwise", "dense")), seeds, st.floats(2.0, 4.0))
 def test_training_begins_with_the_network_given(network, seed, first_bits):
     """At the bits asked for, each layer's bins around its weights; and from what was exported it goes on as it was."""
@@ -155,7 +155,7 @@ def test_settings_are_refused_or_valid(name, value):
 
 
 @about(jax_objective.optimizer)
-@few(3)
+@examples(3)
 @given(st.floats(1e-4, 1e-1), st.floats(1e-4, 1e-1), st.sampled_from((6, 100)), seeds)
 def test_each_kind_of_parameter_has_its_rate(rate, step_rate, steps, seed):
     """Of Adam, for equal gradients: first a fiftieth of it; the whole after a fiftieth of the steps; then ever less."""
@@ -175,7 +175,7 @@ def test_each_kind_of_parameter_has_its_rate(rate, step_rate, steps, seed):
 
 
 @about(jax_objective.make_step)
-@few(4)
+@examples(4)
 @given(seeds, st.sampled_from((0.0, 1.0)))
 def test_a_step_is_against_the_loss_of_its_definition(seed, weight):
     """Cross-entropy and divergence from the float network's scores, in their parts; a step of a fiftieth of the rate,
@@ -203,7 +203,7 @@ def test_a_step_is_against_the_loss_of_its_definition(seed, weight):
 
 
 @about(jax_float.random_weights)
-@few(6)
+@examples(6)
 @given(networks(), seeds)
 def test_random_weights_have_the_variance_of_he(network, seed):
     found = jax_float.random_weights(network, np.random.default_rng(seed))
@@ -220,7 +220,7 @@ def test_random_weights_have_the_variance_of_he(network, seed):
         assert {array.dtype for array in tensors.values()} == {np.dtype(np.float32)}
 
 
-def examples(seed, count):
+def halves(seed, count):
     """Images whose class is the brighter half, and the class."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 2, count).astype(np.int32)
@@ -230,10 +230,10 @@ def examples(seed, count):
 
 
 @about(jax_float.train_float)
-@few(2)
+@examples(2)
 @given(seeds)
 def test_training_in_float_learns_and_is_the_same_again(seed):
-    images, labels = examples(seed, 200)
+    images, labels = halves(seed, 200)
     settings = jax_objective.Settings(epochs=6, batch=20, rate=1e-2, seed=seed)
     found, again = (jax_float.train_float(SMALL, images, labels, settings) for _ in range(2))
     assert all(np.array_equal(found[name], array) for name, array in again.items())
@@ -244,19 +244,19 @@ def test_training_in_float_learns_and_is_the_same_again(seed):
 
 
 @about(jax_trainer.Trainer, jax_trainer.Point)
-@few(2)
+@examples(2)
 @given(seeds, st.booleans(), st.booleans())
 def test_a_training_is_what_it_says_and_can_be_resumed(seed, byte_biases, generous):
     """Each point's bytes are those of its network, and whether its target is reached; a training that was stopped after
     a target ends as one that was not."""
-    tensors, (images, labels) = tensors_for(SMALL, seed), examples(seed, 60)
+    tensors, (images, labels) = tensors_for(SMALL, seed), halves(seed, 60)
     settings = jax_objective.Settings(epochs=2, batch=20, rate=1e-2, seed=seed, byte_biases=byte_biases)
     targets = [4000.0, 3900.0] if generous else [20.0, 4000.0]
     with tempfile.TemporaryDirectory() as folder:
         path, told = Path(folder, "c.npz"), []
 
         def trainer(checkpoint):
-            return jax_trainer.Trainer(SMALL, tensors, images, labels, *examples(seed + 1, 30), targets, settings,
+            return jax_trainer.Trainer(SMALL, tensors, images, labels, *halves(seed + 1, 30), targets, settings,
                                        checkpoint)
 
         whole = trainer(None).run(lambda number, point: told.append((number, point)))

@@ -22,7 +22,7 @@ from golden.frontend.page_parts import (
     times,
 )
 from tests.pages import Reader
-from tests.properties import LIMITS, about
+from tests.properties import LIMITS, about, examples
 
 texts = st.text(max_size=12)
 MINUS = "\N{MINUS SIGN}"
@@ -58,8 +58,9 @@ def test_a_label_is_cut_in_its_middle(text, most):
 
 
 @about(amount)
-@LIMITS
-@given(st.integers(0, 10 ** 12) | st.floats(0, 1e12))
+@examples(200)
+@given(st.floats(-1, 12).map(lambda power: 10 ** power) | st.builds(lambda power, part: part * 10.0 ** power,
+       st.sampled_from((3, 6, 9)), st.floats(0.99, 1.01)))
 def test_amounts_are_right_to_three_figures(count):
     value, unit = amount(count).split(" ")
     size = {"B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9}[unit]
@@ -71,7 +72,7 @@ def test_amounts_are_right_to_three_figures(count):
 
 @about(number, over, times)
 @LIMITS
-@given(st.none() | st.floats(-1e6, 1e6), st.integers(0, 4), st.floats(0.01, 1e5))
+@given(st.none() | st.floats(-1e6, 1e6), st.integers(0, 4), st.floats(-2, 5).map(lambda power: 10 ** power))
 def test_figures_are_written_right(value, digits, ratio):
     if value is None:
         assert number(value, ".2f") == over(value, digits) == "–"

@@ -23,7 +23,7 @@ from golden.table import Alphabet, Table
 from golden.tail import tail_bytes
 from golden.tokens import split_lanes, tokenize
 from golden.tune import record_bits
-from tests.properties import LIMITS, about, few, refused
+from tests.properties import LIMITS, about, examples, refused
 from tests.strategies import names, seeds
 
 OPTIONS = [(0, 1), (0, 2), (0, 4), (1, 1), (2, 1)]
@@ -75,11 +75,11 @@ def test_cuts(layers, chunk, own):
     for first, last in spans_of(segments):
         held = [s.weights for s in segments[first:last]]
         assert not chunk or sum(held[:-1]) < chunk
-        begins = sum(s.weights for s in segments[:first])
-        assert chunk or own or begins == 0
-        assert not own or begins in np.cumsum([0, *sizes]) or chunk and begins
-    if own and not chunk:
-        assert len(spans_of(segments)) == sum(size > 0 for size in sizes)
+    starts, place, held = np.cumsum([0, *sizes]), 0, 0
+    for segment in segments:
+        assert segment.restart == (place == 0 or 0 < chunk <= held or own and place in starts)
+        held = segment.weights if segment.restart else held + segment.weights
+        place += segment.weights
     for table in range(4):
         assert sum(s.weights for s in segments if s.table == table) == \
             sum(size for size, number in zip(sizes, numbers) if number == table)
@@ -109,7 +109,7 @@ def test_the_cheapest_option_is_chosen(seed, table_log, most_raw_bits, vector, f
 
 
 @about(share, Group)
-@few(15)
+@examples(15)
 @given(seeds, st.integers(1, 5), st.sampled_from((1, 4)))
 def test_layers_share_tables_while_that_pays(seed, count, vector):
     """Each layer is in one group, whose histograms are those of all its weights; nothing got dearer, and no two groups
@@ -139,7 +139,7 @@ def test_layers_share_tables_while_that_pays(seed, count, vector):
 
 
 @about(plan, Plan)
-@few(15)
+@examples(15)
 @given(layer_lists, st.integers(1, 4), st.integers(1, 3), st.sampled_from((0, 30)), st.booleans(), st.booleans(),
        st.sampled_from((None, 1, 3)), st.integers(0, 1))
 def test_a_plan_codes_its_network_in_the_bits_foretold(layers, lanes, vector, chunk, own_tables, own_spans, max_run,
@@ -190,7 +190,7 @@ def test_what_is_no_network_is_refused(array):
 
 
 @about(encode_network, decode_network, encode_stream, pack, unpack)
-@few(12)
+@examples(12)
 @given(layer_lists, st.integers(1, 9), st.integers(1, 4), st.sampled_from((16, 32, 128)), st.sampled_from((0, 40)))
 def test_networks_come_back(coded, lanes, vector, word_bits, restart_every):
     tensors = coded | {"x.scale": np.float32(0.25).reshape(()), "bias": np.arange(3.0)}
@@ -207,7 +207,7 @@ def test_networks_come_back(coded, lanes, vector, word_bits, restart_every):
 
 
 @about(each_tensor, restore, checked)
-@few(12)
+@examples(12)
 @given(layer_lists, seeds)
 def test_a_network_is_decoded_in_pieces_and_checked(coded, seed):
     tensors = coded | {"bias": np.arange(3.0)}
@@ -238,7 +238,7 @@ def test_entropy_is_that_of_the_histogram(weights):
 
 
 @about(report)
-@few(12)
+@examples(12)
 @given(layer_lists, st.booleans())
 def test_figures_are_those_of_the_bytes(coded, own_tables):
     """The parts of a file add up to it, the layers to the total, and each figure is what it says."""

@@ -14,7 +14,7 @@ from golden.rate import Chain, exact_rate, forecast, rates, settled
 from golden.search import search, search_counts, spread_tuned
 from golden.table import Alphabet, Table
 from golden.tune import fit, record_bits
-from tests.properties import LIMITS, about, few, refused
+from tests.properties import LIMITS, about, examples, refused
 from tests.strategies import counts_of_sum, tables
 
 frequency_lists = st.lists(st.integers(0, 1000), min_size=1, max_size=12).filter(any)
@@ -173,7 +173,7 @@ def test_tuned_slots_are_in_the_order_of_visits(table_log, size, data):
 
 
 @about(search, search_counts, fit)
-@few(5)
+@examples(5)
 @given(st.integers(0, 1000), st.integers(4, 6))
 def test_searches_never_make_a_table_worse(seed, table_log):
     rng = np.random.default_rng(seed)
@@ -191,7 +191,7 @@ def test_searches_never_make_a_table_worse(seed, table_log):
 
 
 @about(search, search_counts)
-@few(5)
+@examples(5)
 @given(st.integers(0, 1000))
 def test_searches_undo_what_makes_a_table_bad(seed):
     """A list of slots in order of the tokens, and counts with slots given to the wrong token, are far from the best."""

@@ -25,7 +25,7 @@ from golden.rate import exact_rate
 from golden.rules import Rules, quantize_network
 from golden.tokens import split_lanes, tokenize
 from tests.pages import Reader
-from tests.properties import about, few, flipped, refused
+from tests.properties import about, examples, flipped, refused
 from tests.strategies import seeds
 
 texts = st.text(max_size=12)
@@ -52,7 +52,7 @@ def drawn(text, key):
 
 
 @about(svg, figure_of)
-@few(6)
+@examples(6)
 @given(texts, texts, st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters="$"), max_size=6))
 def test_a_picture_belongs_to_the_page(title, description, written):
     pytest.importorskip("matplotlib", reason="needs the extra 'plot'")
@@ -73,7 +73,7 @@ def test_a_picture_belongs_to_the_page(title, description, written):
 
 
 @about(Bars, bars)
-@few(6)
+@examples(6)
 @given(st.sampled_from((1, 3, 41)), seeds, texts, st.booleans())
 def test_bars_are_as_long_as_their_figures(count, seed, name, behind):
     """A row for each of a few layers with its name and texts; of many, a column each."""
@@ -99,7 +99,7 @@ def test_bars_are_as_long_as_their_figures(count, seed, name, behind):
 
 
 @about(is_near, curve_chart)
-@few(6)
+@examples(6)
 @given(st.lists(st.tuples(st.integers(100, 10 ** 6), st.floats(0.1, 1)), min_size=1, max_size=4),
        st.integers(10, 10 ** 7), st.booleans())
 def test_a_curve_has_its_points(made, here, referred):
@@ -115,7 +115,7 @@ def test_a_curve_has_its_points(made, here, referred):
 
 
 @about(gather, Facts, Layer, FloatLayer, TableFill)
-@few(8)
+@examples(8)
 @given(seeds, st.booleans())
 def test_facts_are_counts_of_the_file(seed, beside):
     tensors, floats = network(seed)
@@ -159,7 +159,7 @@ def test_facts_are_counts_of_the_file(seed, beside):
 
 
 @about(gather)
-@few(8)
+@examples(8)
 @given(seeds, st.integers(0, 1 << 20), st.sampled_from(("missing", "shape", "kind", "nan")))
 def test_floats_that_are_not_the_files_are_refused(seed, bit, wrong):
     tensors, floats = network(seed, 2)
@@ -176,7 +176,7 @@ def test_floats_that_are_not_the_files_are_refused(seed, bit, wrong):
 
 
 @about(page, histogram, table_fill)
-@few(3)
+@examples(3)
 @given(seeds, texts, st.booleans(), st.booleans())
 def test_a_page_stands_alone_and_shows_its_facts(seed, name, beside, curved):
     """A section for each part, in the order of the list; every picture sound; a histogram for each layer."""

@@ -22,7 +22,7 @@ from golden.frontend.sensitivity import (
     rows_with_bias,
 )
 from golden.zeropoint import entropy_bits
-from tests.properties import LIMITS, about, few
+from tests.properties import LIMITS, about, examples
 from tests.strategies import networks, pixels_for, seeds, tensors_for
 
 HALF = 127
@@ -134,7 +134,7 @@ def test_rounding_gets_never_dearer(seed, kind, step, rate_weight, half):
 
 
 @about(round_compensated, polish)
-@few(8)
+@examples(8)
 @given(seeds, st.sampled_from(("shared", "coupled")))
 def test_compensation_is_worth_its_while(seed, kind):
     """In the mean over some layers it takes a good part of what plain rounding loses."""
@@ -173,7 +173,7 @@ def test_what_weights_alone_say_an_error_costs(seed, scale):
 
 
 @about(measure_moments, Moments, by_images)
-@few(12)
+@examples(12)
 @given(networks(), seeds)
 def test_moments_are_means_over_images(network, seed):
     """Against sums image by image and place by place; and metrics are those of the moments, a little damped."""

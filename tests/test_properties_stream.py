@@ -50,7 +50,7 @@ def test_both_codecs_give_the_same_words_and_the_weights_back(case):
 @LIMITS
 @given(cases(40), st.data())
 def test_weights_that_do_not_fit_are_refused_by_both(case, data):
-    """One too few, one array too few, or one beyond the bins of its table."""
+    """One too examples, one array too examples, or one beyond the bins of its table."""
     number = data.draw(st.integers(0, len(case.weights) - 1))
     half = case.tables[case.segments[number].table].alphabet.half
     beyond = case.weights[number].copy()

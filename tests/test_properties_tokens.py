@@ -24,7 +24,7 @@ from golden.tokens import (
     tokenize,
 )
 from tests import second_decoder
-from tests.properties import LIMITS, about, few, refused
+from tests.properties import LIMITS, about, examples, refused
 from tests.strategies import alphabets, counts_of_sum, tables, weights_of
 
 
@@ -46,7 +46,7 @@ def test_alphabets(alphabet):
 
 
 @about(Alphabet)
-@few(100)
+@examples(100)
 @given(st.sampled_from((0, 1, 9, 127, 128)), st.sampled_from((-1, 0, 1, 7, 8)), st.sampled_from((0, 1, 2, 16, 17)))
 def test_an_alphabet_is_refused_or_valid(half, raw_bits, max_run):
     valid = 1 <= half <= 127 and 0 <= raw_bits <= 7 and 1 <= max_run <= 16 and (raw_bits == 0 or max_run == 1)
