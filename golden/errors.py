@@ -4,7 +4,10 @@ __all__ = ["ConfigError", "FormatError", "InputError", "TansyError"]
 
 
 class TansyError(ValueError):
-    """Base of all errors that Tansy raises on purpose. The message is one line."""
+    """Base of all errors that Tansy raises on purpose. The message is one line, whatever the names in it."""
+
+    def __init__(self, message=""):
+        super().__init__("".join(each if each.isprintable() else repr(each)[1:-1] for each in str(message)))
 
 
 class ConfigError(TansyError):

@@ -24,8 +24,8 @@ import numpy as np
 from .cli import atomic_write
 from .errors import InputError
 
-__all__ = ["COMPANIONS", "Stored", "TensorFile", "TensorInfo", "missing_extra", "one_line", "open_tensors", "owner_of",
-           "read_tensors", "write_npz"]
+__all__ = ["COMPANIONS", "Stored", "TensorFile", "TensorInfo", "check_shape", "missing_extra", "one_line",
+           "open_tensors", "owner_of", "read_tensors", "write_npz"]
 
 COMPANIONS = (".scale", ".offset", ".zero_point")
 
@@ -35,6 +35,9 @@ SAFETENSORS_TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I3
 
 #: How the members of an archive may be compressed, and how many times its size one may then hold.
 RATIOS = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: 1032}
+
+#: Bytes of an array's name: with its suffix, what a zip file has room for.
+LONGEST_NAME = (1 << 16) - 1 - len(".npy")
 
 #: The oldest date that a zip file can hold: no time of writing enters the bytes.
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)
@@ -178,13 +181,16 @@ def write_npz(path, tensors) -> None:
     Raises
     ------
     InputError
-        If the file cannot be written, or two arrays have the same name.
+        If the file cannot be written, a name is too long for it, or two arrays have the same name.
     """
     written = set()
     with atomic_write(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for name, array in tensors.items() if hasattr(tensors, "items") else tensors:
             if "\0" in name:
                 raise InputError(f"{path}: names of arrays must be without zero characters, not {name!r}")
+            if len(name.encode("utf-8", "surrogatepass")) > LONGEST_NAME:
+                raise InputError(f"{path}: names of arrays must have at most {LONGEST_NAME} bytes, unlike "
+                                 f"{name[:40]}...")
             if name in written:
                 raise InputError(f"{path}: arrays must have different names; there would be two of name {name}")
             written.add(name)
@@ -214,16 +220,21 @@ def one_line(error) -> str:
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
 
 
+def check_shape(path, name, shape, dtype) -> None:
+    """Raise `InputError` for a shape that no array of this type can have."""
+    try:
+        np.broadcast_to(np.empty((), dtype), shape)
+    except (ValueError, OverflowError) as error:
+        raise InputError(f"{path}: {name} must have a shape that an array can have: {one_line(error)}") from None
+
+
 def _describe(file, name, shape, dtype):
     """What is known of an array by its header: the type is the one in which it is handed over."""
     if dtype.kind not in "iuf":
         raise InputError(f"{file.path}: {name} must be an array of integers or floats, not of {dtype}")
     if dtype.kind == "f" and (file.widen or dtype.itemsize != 2):
         dtype = np.dtype(np.float64 if dtype.itemsize > 4 else np.float32)
-    try:
-        np.broadcast_to(np.empty((), dtype), shape)
-    except (ValueError, OverflowError) as error:
-        raise InputError(f"{file.path}: {name} must have a shape that an array can have: {one_line(error)}") from None
+    check_shape(file.path, name, shape, dtype)
     return TensorInfo(tuple(map(int, shape)), dtype.newbyteorder("="))
 
 

@@ -233,9 +233,9 @@ def check_finite(name, array, infinite=False) -> None:
     """Raise `InputError` for the first float that is NaN or, unless allowed, infinite as float32."""
     if array.dtype.kind != "f":
         return
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         array32 = array.astype(np.float32, copy=False)
-    good = ~np.isnan(array32) if infinite else np.isfinite(array32)
+    good = np.isfinite(array32) | (np.isinf(array) if infinite else False)
     if not good.all():
         index = tuple(map(int, np.unravel_index(np.argmin(good), array.shape)))
         raise InputError(f"{name} must be finite as float32, not {array[index]} at index {index}")
@@ -327,10 +327,8 @@ def _beside(source, name, end, known):
     if found is None:
         return None
     check_finite(name + end, found)
-    try:
-        fits = np.broadcast_shapes(found.shape, owner.shape) == owner.shape
-    except ValueError:
-        fits = False
+    fits = found.ndim <= len(owner.shape) and all(
+        size in (1, whole) for size, whole in zip(found.shape[::-1], owner.shape[::-1]))
     if not fits:
         raise InputError(f"{name}{end} must broadcast against {owner.shape}, not be of shape {found.shape}")
     if end == ".scale":

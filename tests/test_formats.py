@@ -200,7 +200,8 @@ def test_shapes_that_no_array_can_have(tmp_path, save_safetensors, shape):
 
 
 @pytest.mark.parametrize(("pairs", "match"), [
-    ([("x", 1), ("y", 2), ("x", 3)], "there would be two of name x"), ([("x\0y", 1)], "without zero characters")])
+    ([("x", 1), ("y", 2), ("x", 3)], "there would be two of name x"), ([("x\0y", 1)], "without zero characters"),
+    ([("é" * 32766, 1)], "at most 65531 bytes")])
 def test_names_that_would_get_lost_are_refused(tmp_path, pairs, match):
     with pytest.raises(InputError, match=match):
         write_npz(tmp_path / "a.npz", ((name, np.int8(value)) for name, value in pairs))
