@@ -1,13 +1,17 @@
 """TFLite models: float and integer, per tensor or per channel. Nothing is read before it is asked for."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
 from ..errors import InputError
-from ..formats import TensorFile, missing_extra, one_line
+from ..formats import TensorFile, check_shape, missing_extra
+from .flat_tables import root
 from .mapped import forget, map_file
-from .verdicts import Verdict, best, describe
+from .names import Names
+from .unsound import Unsound, library
+from .verdicts import Verdict, describe, follow
 
 __all__ = ["TfliteFile"]
 
@@ -35,6 +39,25 @@ TYPES = {"FLOAT32": "<f4", "FLOAT16": "<f2", "FLOAT64": "<f8", "INT8": "i1", "UI
          "UINT16": "<u2", "INT32": "<i4", "UINT32": "<u4", "INT64": "<i8", "UINT64": "<u8", "INT4": "i1"}
 
 
+#: The fields of tables, by their numbers in the schema.
+MODEL_CODES, MODEL_GRAPHS, MODEL_BUFFERS = 1, 2, 4
+CODE_OLD, CODE_CUSTOM, CODE_NUMBER = 0, 1, 3
+GRAPH_TENSORS, GRAPH_OUTPUTS, GRAPH_OPERATORS = 0, 2, 3
+TENSOR_SHAPE, TENSOR_TYPE, TENSOR_BUFFER, TENSOR_NAME, TENSOR_QUANTIZATION, TENSOR_SPARSITY = 0, 1, 2, 3, 4, 6
+QUANTIZATION_SCALE, QUANTIZATION_ZERO_POINT, QUANTIZATION_AXIS = 2, 3, 6
+OPERATOR_CODE, OPERATOR_INPUTS, OPERATOR_OUTPUTS = 0, 1, 2
+BUFFER_DATA, BUFFER_OFFSET, BUFFER_SIZE = 0, 1, 2
+
+
+class Use(NamedTuple):
+    """An operator that takes a tensor."""
+
+    kind: str  #: the name of the operator
+    index: int  #: which of its inputs the tensor is
+    number: int  #: in order of execution
+    output: int | None  #: the first tensor that it makes
+
+
 class TfliteFile(TensorFile):
     """The constants of all graphs of a model, in order of execution."""
 
@@ -42,6 +65,8 @@ class TfliteFile(TensorFile):
         kind, shape, start, count = self.places[name]
         self.file.seek(start)  # Not from the mapping, whose pages would stay.
         data = np.frombuffer(self.file.read(count), np.uint8)
+        if len(data) != count:
+            raise InputError(f"{self.path}: not a sound .tflite file: it ends within {name}")
         if kind == "INT4":
             low = np.stack((data & 15, data >> 4), axis=-1).reshape(-1)[:math.prod(shape)].astype(np.int8)
             return np.where(low > 7, low - 16, low).astype(np.int8).reshape(shape)
@@ -54,43 +79,46 @@ class TfliteFile(TensorFile):
         except ImportError:
             raise missing_extra(self.path, "tflite") from None
         self.file = self._opened()
+        self.places, self.names = {}, Names()
+        self.labels = {number: label for label, number in vars(tflite.TensorType).items() if not label.startswith("_")}
         try:
-            # The package's arrays may still look at the mapping when the file is closed; it goes with the last of them.
-            self.data = map_file(self.file)
-            if not tflite.Model.ModelBufferHasIdentifier(self.data, 0):
-                raise ValueError("its identifier is not TFL3")
-            self._walk(tflite, tflite.Model.GetRootAs(self.data, 0))
-        except InputError:
-            raise
-        except Exception as error:  # The package does not check what it reads: what garbage raises is an open set.
-            raise InputError(f"{self.path}: not a sound .tflite file: {one_line(error)}") from None
+            with library():
+                data = map_file(self.file)
+            with data:
+                if data[4:8] != b"TFL3":
+                    raise Unsound("its identifier is not TFL3")
+                self._walk(data, root(data), tflite.BUILTIN_OPCODE2NAME)
+        except Unsound as error:
+            raise InputError(f"{self.path}: not a sound .tflite file: {error}") from None
         if not self.tensors:
             raise InputError(f"{self.path}: not a sound .tflite file: there is no constant tensor in it")
 
-    def _walk(self, tflite, model):
+    def _walk(self, data, model, labels):
         """Fill `tensors` and `places`."""
-        labels = {number: label for label, number in vars(tflite.TensorType).items() if not label.startswith("_")}
-        found, self.places = [], {}
-        for number in range(self._length(model.BuffersLength())):
-            self._extent(model.Buffers(number))
-        for number in range(self._length(model.SubgraphsLength())):
-            graph = model.Subgraphs(number)
-            uses = self._uses(tflite, model, graph)
-            outputs = set(graph.OutputsAsNumpy().tolist()) if graph.OutputsLength() else set()
-            for index in range(self._length(graph.TensorsLength())):
-                tensor = graph.Tensors(index)
-                place = self._place(model, tensor)
-                if place is not None:
-                    verdict = _verdict(graph, uses, outputs, index)
-                    kind = labels.get(tensor.Type(), "unknown")
-                    found.append(((number, *verdict.place), tensor, kind, *place, verdict))
+        buffers = [_extent(data, buffer) for buffer in model.tables(MODEL_BUFFERS)]
+        codes = [_operator(code, labels) for code in model.tables(MODEL_CODES)]
+        found = []
+        for number, graph in enumerate(model.tables(MODEL_GRAPHS)):
+            tensors = graph.tables(GRAPH_TENSORS)
+            dimensions = [tensor.span(TENSOR_SHAPE, 4)[1] for tensor in tensors]
+            uses = _uses(graph, codes, len(tensors))
+            outputs = set(graph.vector(GRAPH_OUTPUTS, "<i4").tolist())
+            known = {}
+            for index, tensor in enumerate(tensors):
+                buffer = tensor.scalar(TENSOR_BUFFER, "<I")
+                if buffer >= max(1, len(buffers)):
+                    raise Unsound(f"a tensor is in buffer {buffer} of {len(buffers)}")
+                if buffer and buffers[buffer][1]:  # A constant.
+                    verdict = _verdict(index, uses, dimensions, outputs, known)
+                    found.append(((number, *verdict.place), tensor, *buffers[buffer], verdict))
         for _, *constant in sorted(found, key=lambda item: item[0]):
             self._add(*constant)
 
-    def _add(self, tensor, kind, start, count, verdict):
-        name = self._unique((tensor.Name() or b"tensor").decode())
-        shape = tuple(tensor.ShapeAsNumpy().tolist()) if tensor.ShapeLength() else ()
-        if tensor.Sparsity() is not None:
+    def _add(self, tensor, start, count, verdict):
+        name = self.names.give(tensor.text(TENSOR_NAME) or "tensor")
+        shape = tuple(tensor.vector(TENSOR_SHAPE, "<i4").tolist())
+        kind = self.labels.get(tensor.scalar(TENSOR_TYPE, "<b"), "unknown")
+        if tensor.table(TENSOR_SPARSITY) is not None:
             kind, verdict = "sparse", verdict._replace(reason=f"{verdict.reason}, sparse")
         dtype = None
         if kind in TYPES:
@@ -101,86 +129,65 @@ class TfliteFile(TensorFile):
             if min(shape, default=0) < 0 or needed != count:
                 raise InputError(f"{self.path}: tensor {name} of {kind} and shape {shape} must have {needed} bytes of "
                                  f"data, not {count}")
+            check_shape(self.path, name, shape, dtype)
             dtype = dtype.newbyteorder("=")
         scale, zero_point = _quantization(tensor, shape) if dtype is not None and dtype.kind in "iu" else (None, None)
         self.places[name] = (kind, shape, start, count)
         self.tensors[name] = describe(verdict, shape, dtype, scale, zero_point)
 
-    def _uses(self, tflite, model, graph):
-        """For each tensor of a graph: name of the operator, which input, number of the operator, first output."""
-        uses = {}
-        for number in range(self._length(graph.OperatorsLength())):
-            node = graph.Operators(number)
-            code = model.OperatorCodes(node.OpcodeIndex())
-            kind = _operator(tflite, code)
-            output = node.Outputs(0) if node.OutputsLength() else None
-            for index, tensor in enumerate(node.InputsAsNumpy().tolist() if node.InputsLength() else ()):
-                uses.setdefault(tensor, []).append((kind, index, number, output))
-        return uses
 
-    def _place(self, model, tensor):
-        """Start and length of the data of a tensor; ``None`` if it is not a constant."""
-        if not 0 < tensor.Buffer() < model.BuffersLength():
-            if tensor.Buffer():
-                raise ValueError(f"a tensor in buffer {tensor.Buffer()} of {model.BuffersLength()}")
-            return None
-        start, count = self._extent(model.Buffers(tensor.Buffer()))
-        return (start, count) if count else None
-
-    def _extent(self, buffer):
-        """Start and length of a buffer's data, which must be in the file."""
-        start, count = buffer.Offset(), buffer.Size()
-        if start <= 1:  # The data are in the table, and not, for a large file, behind it.
-            count = self._length(buffer.DataLength())
-            start = buffer.DataAsNumpy().__array_interface__["data"][0] - self._address() if count else 0
-        if not 0 <= start <= start + count <= len(self.data):
-            raise ValueError(f"{count} bytes of data at {start} of {len(self.data)}")
-        if count > LARGE:
-            forget(self.data)
-        return start, count
-
-    def _address(self):
-        return np.frombuffer(self.data, np.uint8, 1).__array_interface__["data"][0]
-
-    def _length(self, count):
-        """A number of elements, if so many fit the file."""
-        if count > len(self.data):
-            raise ValueError(f"a vector of {count} elements")
-        return count
-
-    def _unique(self, name):
-        number, found = 1, name
-        while found in self.tensors:
-            number += 1
-            found = f"{name}#{number}"
-        return found
+def _extent(data, buffer):
+    """Start and length of a buffer's data, which must be in the file."""
+    start, count = buffer.scalar(BUFFER_OFFSET, "<Q"), buffer.scalar(BUFFER_SIZE, "<Q")
+    if start <= 1:  # The data are in the table, and not, for a large file, behind it.
+        start, count = buffer.span(BUFFER_DATA, 1)
+    buffer.file.check(start, count)
+    if count > LARGE:
+        forget(data)
+    return start, count
 
 
-def _operator(tflite, code):
+def _operator(code, labels):
     """The name of an operator. Old files have its number in a field of one byte."""
-    number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
-    label = tflite.BUILTIN_OPCODE2NAME.get(number, f"number {number}")
-    return f"CUSTOM {(code.CustomCode() or b'').decode()}".strip() if label == "CUSTOM" else label
+    number = max(code.scalar(CODE_NUMBER, "<i"), code.scalar(CODE_OLD, "<b"))
+    label = labels.get(number, f"number {number}")
+    return f"CUSTOM {code.text(CODE_CUSTOM)}".strip() if label == "CUSTOM" else label
 
 
-def _verdict(graph, uses, outputs, tensor, seen=()):
+def _uses(graph, codes, tensors):
+    """For each tensor of a graph its uses; ``tensors`` is how many there are."""
+    uses = {}
+    for number, node in enumerate(graph.tables(GRAPH_OPERATORS)):
+        code = node.scalar(OPERATOR_CODE, "<I")
+        inputs, outputs = (node.vector(field, "<i4").tolist() for field in (OPERATOR_INPUTS, OPERATOR_OUTPUTS))
+        if code >= len(codes):
+            raise Unsound(f"an operator has code {code} of {len(codes)}")
+        if not all(-1 <= tensor < tensors for tensor in (*inputs, *outputs)):  # -1 is one that is left out.
+            raise Unsound(f"an operator has tensors that are none of {tensors}")
+        output = outputs[0] if outputs and outputs[0] >= 0 else None
+        for index, tensor in enumerate(inputs):
+            uses.setdefault(tensor, []).append(Use(codes[code], index, number, output))
+    return uses
+
+
+def _verdict(tensor, uses, dimensions, outputs, known):
     """What the uses of a tensor say of it."""
-    if tensor in seen:
-        return Verdict("raw", "an input of its own operator")
-    verdicts = [_use(graph, uses, outputs, tensor, use, (*seen, tensor)) for use in uses.get(tensor, [])]
-    if not verdicts and tensor in outputs:
-        return Verdict("raw", "an output of the graph")
-    return best(verdicts)
+    return follow(tensor, lambda each: uses.get(each, []), _onward,
+                  lambda each, use, further: _say(use, dimensions[each], further), outputs.__contains__, known)
 
 
-def _use(graph, uses, outputs, tensor, use, seen):
-    kind, index, number, output = use
+def _onward(_tensor, use):
+    """The tensor that a tensor becomes in an operator that only hands it on."""
+    return use.output if use.kind in PASSING and use.index == 0 else None
+
+
+def _say(use, dimensions, further):
+    kind, index, number, _ = use
     axis = WEIGHTS.get(kind, {}).get(index)
     if axis is not None:
-        dimensions = graph.Tensors(tensor).ShapeLength()
         return Verdict("weight", f"weight of {kind}", axis + (dimensions if axis < 0 else 0), (number, index))
-    if kind in PASSING and index == 0 and output is not None:
-        return _verdict(graph, uses, outputs, output, seen)
+    if _onward(None, use) is not None:
+        return further
     if kind.split()[0] in UNSURE or kind.startswith("number "):
         return Verdict(None, f"input {index} of unknown operator {kind}", None, (number, index))
     return Verdict("raw", f"bias of {kind}" if (kind, index) in BIASES else f"input {index} of {kind}", None,
@@ -189,17 +196,18 @@ def _use(graph, uses, outputs, tensor, use, seen):
 
 def _quantization(tensor, shape):
     """Scale and zero point of a tensor, of a shape that broadcasts; ``None`` for each that is not there."""
-    quantization = tensor.Quantization()
-    if quantization is None or not quantization.ScaleLength():
+    quantization = tensor.table(TENSOR_QUANTIZATION)
+    scale = None if quantization is None else quantization.vector(QUANTIZATION_SCALE, "<f4")
+    if scale is None or not scale.size:
         return None, None
-    parts = [quantization.ScaleAsNumpy().astype(np.float32)]
-    parts.append(quantization.ZeroPointAsNumpy() if quantization.ZeroPointLength() else np.zeros(1, np.int64))
-    axis = quantization.QuantizedDimension()
+    zero_point = quantization.vector(QUANTIZATION_ZERO_POINT, "<i8")
+    parts = [scale.astype(np.float32), zero_point.astype(np.int64) if zero_point.size else np.zeros(1, np.int64)]
+    axis = quantization.scalar(QUANTIZATION_AXIS, "<i")
     for number, part in enumerate(parts):
         if part.size == 1:
             parts[number] = part.reshape(())
-        elif axis < len(shape) and part.size == shape[axis]:
+        elif 0 <= axis < len(shape) and part.size == shape[axis]:
             parts[number] = part.reshape([-1 if i == axis else 1 for i in range(len(shape))])
         else:
-            raise ValueError(f"{part.size} scales or zero points of a tensor of shape {shape}")
+            raise Unsound(f"there are {part.size} scales or zero points of a tensor of shape {shape}")
     return parts

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from ..formats import TensorInfo
 
-__all__ = ["Verdict", "best", "describe"]
+__all__ = ["Verdict", "best", "describe", "follow"]
 
 
 class Verdict(NamedTuple):
@@ -23,6 +23,39 @@ def best(verdicts) -> Verdict:
         return Verdict("raw", "not used in the graph")
     rank = {"weight": 0, None: 1, "raw": 2}
     return min(verdicts, key=lambda verdict: rank[verdict.action])._replace(place=min(v.place for v in verdicts))
+
+
+def follow(start, uses, onward, say, ends, known) -> Verdict:
+    """What the uses of a tensor say of it, and those of what it becomes in operators that only hand it on.
+
+    Each tensor is looked at once, however many ways lead to it, and however long they are.
+
+    Parameters
+    ----------
+    start : a tensor, by whatever says which it is
+    uses : function of a tensor, which returns its uses
+    onward : function of a tensor and a use, which returns the tensor that it becomes there, or ``None``
+    say : function of a tensor, a use and the verdict on what it becomes, which returns that on the tensor
+    ends : function of a tensor without uses, which returns whether it is an output of the graph
+    known : dict of tensor to Verdict
+        What is known already; it grows.
+    """
+    waiting, stack = set(), [start]
+    while stack:
+        tensor = stack[-1]
+        if tensor in known:
+            stack.pop()
+            continue
+        found = [(use, onward(tensor, use)) for use in uses(tensor)]
+        if tensor not in waiting:
+            waiting.add(tensor)
+            stack.extend(after for _, after in found if not (after is None or after in known or after in waiting))
+            continue
+        verdicts = [say(tensor, use, known.get(after, Verdict("raw", "an input of its own operator")))
+                    for use, after in found]
+        known[tensor] = best(verdicts) if verdicts or not ends(tensor) else Verdict("raw", "an output of the graph")
+        stack.pop()
+    return known[start]
 
 
 def describe(verdict, shape, dtype, scale=None, zero_point=None) -> TensorInfo:
