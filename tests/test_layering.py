@@ -26,7 +26,7 @@ ALSO = {  # file: what it may import besides
     "golden/digits/train.py": {"sklearn"},
     "golden/frontend/page_charts.py": {"matplotlib"},
     "golden/frontend/page_draw.py": {"matplotlib"},
-    "golden/frontend/onnx_file.py": {"onnx"},
+    "golden/frontend/onnx_data.py": {"onnx"},
     "golden/frontend/onnx_graph.py": {"onnx"},
     "golden/frontend/onnx_load.py": {"onnx"},
     "golden/frontend/tflite_file.py": {"tflite"},

@@ -5,11 +5,13 @@ from functools import partial
 import numpy as np
 
 from ..errors import InputError
-from ..formats import TensorFile, one_line
+from ..formats import TensorFile
 from ..rules import check_finite
+from .onnx_data import kind_of, read_constant
 from .onnx_fold import find_folds
 from .onnx_graph import Graph
-from .onnx_load import load_graph, read_data
+from .onnx_load import load_graph
+from .unsound import Unsound
 from .verdicts import describe
 
 __all__ = ["OnnxFile"]
@@ -35,16 +37,14 @@ class OnnxFile(TensorFile):
 
     def _open(self):
         try:
+            self.graph = Graph(load_graph(self.path))
+            self.kinds = {name: kind_of(self.path, name, constant) for name, constant in self.graph.constants.items()}
             self._understand()
-        except InputError:
-            raise
-        except Exception as error:  # The library does not check a graph: what a damaged one raises is an open set.
-            raise InputError(f"{self.path}: not a sound .onnx file: {one_line(error)}") from None
+        except Unsound as error:
+            raise InputError(f"{self.path}: not a sound .onnx file: {error}") from None
 
     def _understand(self):
         """Fill `tensors`."""
-        self.graph = Graph(load_graph(self.path))
-        self.kinds = {name: self._kind(name) for name in self.graph.constants}
         verdicts = {name: self.graph.verdict(name, len(shape)) for name, (shape, _) in self.kinds.items()}
         order = sorted(self.kinds, key=lambda name: verdicts[name].place)
         self.tensors = {name: describe(verdicts[name], *self.kinds[name]) for name in order}
@@ -53,46 +53,9 @@ class OnnxFile(TensorFile):
         if self.fold:
             self._fold_all()
 
-    def _kind(self, name):
-        """Shape and type of a constant; no type if it holds neither integers nor floats."""
-        import onnx
-
-        constant = self.graph.constants[name]
-        if isinstance(constant, onnx.SparseTensorProto) or (isinstance(constant, onnx.AttributeProto)
-                                                            and constant.name == "sparse_value"):
-            return (), None
-        if isinstance(constant, onnx.AttributeProto) and constant.name != "value":
-            values = onnx.helper.get_attribute_value(constant)
-            array = np.asarray(values, {"value_int": np.int64, "value_ints": np.int64, "value_float": np.float32,
-                                        "value_floats": np.float32}.get(constant.name, np.str_))
-            return array.shape, array.dtype if array.dtype.kind in "if" else None
-        tensor = constant.t if isinstance(constant, onnx.AttributeProto) else constant
-        shape = tuple(tensor.dims)
-        if min(shape, default=0) < 0:
-            raise InputError(f"{self.path}: tensor {name} must have no negative dimension, not {shape}")
-        label = onnx.TensorProto.DataType.Name(tensor.data_type) if tensor.data_type in (
-            onnx.TensorProto.DataType.values()) else "UNDEFINED"
-        if label in ("UNDEFINED", "STRING", "BOOL", "COMPLEX64", "COMPLEX128"):
-            return shape, None
-        if label.startswith(("INT", "UINT")):
-            bits = max(8, int(label.removeprefix("U").removeprefix("INT")))
-            return shape, np.dtype(f"{'u' if label[0] == 'U' else ''}int{bits}")
-        return shape, np.dtype(np.float64 if label == "DOUBLE" else np.float32)
-
     def _stored(self, name):
         """A constant as the file has it."""
-        import onnx
-
-        constant, (shape, dtype) = self.graph.constants[name], self.kinds[name]
-        if isinstance(constant, onnx.AttributeProto):
-            if constant.name != "value":
-                return np.asarray(onnx.helper.get_attribute_value(constant), dtype)
-            constant = constant.t
-        array = read_data(self.path, name, constant)
-        if array.shape != shape or array.dtype != dtype:
-            raise InputError(f"{self.path}: tensor {name} must be {dtype} of shape {shape}, not {array.dtype} of "
-                             f"{array.shape}")
-        return array
+        return read_constant(self.path, name, self.graph.constants[name], self.graph.places.get(name))
 
     def _round_weights(self):
         """Take float weights that the graph rounds itself as the integers that it makes of them."""
@@ -126,14 +89,17 @@ class OnnxFile(TensorFile):
                 served.setdefault(part, []).append(name)
         for part, owners in served.items():
             rounded = [self.graph.rounder(name).output[0] for name in owners if name in self.made]
-            if part is not None and self.graph.serves_only(part, owners + rounded):
+            if part is not None and self.graph.serves_only(part, {*owners, *rounded}):
                 self.tensors[part] = self.tensors[part]._replace(
                     action="merged", reason=f"scale or zero point of {', '.join(owners)}, written beside")
 
     def _product(self, names, shape):
         """The product of scales, if that has a shape that broadcasts."""
         parts = [self._shaped(name, shape, 0) for name in names]
-        return None if any(part is None for part in parts) else np.multiply(*parts, dtype=np.float32)
+        if any(part is None for part in parts):
+            return None
+        with np.errstate(over="ignore", invalid="ignore"):  # What comes of it is checked where it is used.
+            return np.multiply(*(part.astype(np.float32) for part in parts))
 
     def _shaped(self, part, shape, axis):
         """A scale or zero point of a shape that broadcasts; ``None`` if there is none, or it has no such shape."""
@@ -153,7 +119,7 @@ class OnnxFile(TensorFile):
         for fold in folds.values():
             for name in fold.norm:
                 gone.setdefault(name, []).append(fold)
-        tensors = {}
+        tensors, taken = {}, set(self.tensors)
         for name, info in self.tensors.items():
             if len(gone.get(name, [])) == len(self.graph.uses.get(name, [])) > 0:
                 info = info._replace(action="folded", reason=f"folded into {gone[name][0].weight}")
@@ -164,7 +130,8 @@ class OnnxFile(TensorFile):
                                               dtype=np.dtype(np.float32))
                 self.made[name] = fold.folded_weight
                 if fold.bias is None:
-                    bias = _bias_name(name, self.tensors.keys() | tensors.keys())
+                    bias = _bias_name(name, taken)
+                    taken.add(bias)
                     tensors[bias] = tensors[name]._replace(shape=(info.shape[fold.axis],), action="raw", axis=None)
                     self.made[bias] = fold.folded_bias
         for fold in folds.values():
@@ -193,4 +160,6 @@ def _rounded(name, scale, zero_point, read):
     if not (scale > 0).all():
         raise InputError(f"scale of {name} must be positive, not {scale.min()}")
     limits = np.iinfo(zero_point.dtype)
-    return np.clip(np.rint(weights / scale) + zero_point, limits.min, limits.max).astype(zero_point.dtype)
+    with np.errstate(over="ignore"):  # What is beyond any float is beyond the limits.
+        steps = np.rint(weights / scale)
+    return np.clip(steps + zero_point, limits.min, limits.max).astype(zero_point.dtype)

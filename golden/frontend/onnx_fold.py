@@ -59,7 +59,7 @@ def find_folds(graph, infos) -> list[Fold]:
     graph : golden.frontend.onnx_graph.Graph
     infos : dict of str to TensorInfo
     """
-    makers = {name: node for node in graph.nodes for name in node.output}
+    makers = {node.output[0]: node for node in graph.nodes if node.output and node.output[0]}
     found = (_fold(graph, infos, node, makers.get(node.input[0])) for node in graph.nodes
              if node.op_type == "BatchNormalization" and len(node.input) == 5)
     return [fold for fold in found if fold is not None]
@@ -86,7 +86,7 @@ def _fold(graph, infos, node, layer):
     if layer.op_type == "Gemm":
         if (attribute(layer, "alpha", 1.0), attribute(layer, "beta", 1.0)) != (1.0, 1.0):
             return None
-        axis = 1 - attribute(layer, "transB", 0)
+        axis = int(not attribute(layer, "transB", 0))
     shape = infos[weight].shape
     if len(shape) < 2 or any(infos[name].shape != (shape[axis],) for name in names[1:]):
         return None

@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
-import numpy as np
-
-from .verdicts import Verdict, best
+from .names import Names
+from .unsound import Unsound, library
+from .verdicts import Verdict, follow
 
 __all__ = ["Graph", "Quantization", "attribute"]
 
@@ -56,60 +56,70 @@ class Quantization(NamedTuple):
 class Graph:
     """Constants of a graph and its uses of tensors, with those of the graphs within it.
 
+    Parameters
+    ----------
+    loaded : golden.frontend.onnx_load.Loaded
+
     Attributes
     ----------
     constants : dict of str to TensorProto or attribute
         Initializers and constant nodes, by the names of the tensors.
+    places : dict of str to (int, int)
+        Of the constants whose data stayed in the file.
     uses : dict of str to list of Use
     nodes : list of NodeProto
         In order of execution, those of inner graphs after the node that holds them.
     outputs : set of str
+
+    Raises
+    ------
+    Unsound
+        If a name is no text, or two operators of a graph make one tensor.
     """
 
-    def __init__(self, graph):
-        self.constants, self.uses, self.nodes, self.outputs = {}, {}, [], set()
-        self._walk(graph)
+    def __init__(self, loaded):
+        self.constants, self.places, self.uses, self.nodes, self.outputs = {}, {}, {}, [], set()
+        self.names, self.known = Names(), {}
+        self._walk(loaded.graph, loaded.places)
         for number, node in enumerate(self.nodes):
             for index, name in enumerate(node.input):
-                self.uses.setdefault(name, []).append(Use(node, index, number))
+                if name:  # An input that may be left out has none.
+                    self.uses.setdefault(name, []).append(Use(node, index, number))
 
-    def _walk(self, graph):
-        self.outputs.update(value.name for value in graph.output)
-        for tensor in graph.initializer:
-            self.constants[self._unique(tensor.name)] = tensor
+    def _walk(self, graph, places):
+        self.outputs.update(_text(value.name) for value in graph.output)
+        for number, tensor in enumerate(graph.initializer):
+            self._add(tensor.name, tensor, places.get((number,)))
         for tensor in graph.sparse_initializer:
-            self.constants[self._unique(tensor.values.name)] = tensor
-        for node in graph.node:
+            self._add(tensor.values.name, tensor)
+        made = set()
+        for number, node in enumerate(graph.node):
+            for name in _texts(node):
+                if name in made:
+                    raise Unsound(f"two operators make the tensor {name}")
+                made.add(name)
             if node.op_type == "Constant" and node.attribute and node.output:
-                self.constants[self._unique(node.output[0])] = node.attribute[0]
+                self._add(node.output[0], node.attribute[0], places.get((number, 0)))
                 continue
             self.nodes.append(node)
             for each in node.attribute:
                 for inner in (*([each.g] if each.HasField("g") else []), *each.graphs):
-                    self._walk(inner)
+                    self._walk(inner, {})
 
-    def _unique(self, name):
-        """The name, or one made from it if there is another constant of that name."""
-        if not isinstance(name, str):
-            raise ValueError(f"a name of a tensor is no text: {name!r}")
-        number, found = 1, name
-        while found in self.constants:
-            number += 1
-            found = f"{name}#{number}"
-        return found
+    def _add(self, name, constant, place=None):
+        name = self.names.give(_text(name))
+        self.constants[name] = constant
+        if place is not None:
+            self.places[name] = place
 
-    def verdict(self, name, dimensions, seen=()) -> Verdict:
+    def verdict(self, name, dimensions) -> Verdict:
         """What the uses of a tensor say of it."""
         base = name.rpartition("#")[0] if name not in self.uses and "#" in name else name
-        if base in seen:
-            return Verdict("raw", "an input of its own operator")
-        verdicts = [self._use(use, dimensions, (*seen, base)) for use in self.uses.get(base, [])]
-        if not verdicts and base in self.outputs:
-            return Verdict("raw", "an output of the graph")
-        return best(verdicts)
+        return follow((base, dimensions), lambda tensor: self.uses.get(tensor[0], []), _onward, self._say,
+                      lambda tensor: tensor[0] in self.outputs, self.known)
 
-    def _use(self, use, dimensions, seen):
-        node, index, number = use
+    def _say(self, tensor, use, further):
+        (_, dimensions), (node, index, number) = tensor, use
         kind = node.op_type
         if index in WEIGHTS.get(kind, {}):
             axis = WEIGHTS[kind][index]
@@ -118,21 +128,22 @@ class Graph:
                 axis = index == 0 if transposed else index != 0
             axis = int(axis) + (dimensions if dimensions and axis < 0 else 0)
             return Verdict("weight", f"weight of {kind}", axis, (number, index))
-        if index == 0 and node.output and (kind in PASSING or kind in RESHAPING):
-            found = self.verdict(node.output[0], None if kind in RESHAPING else dimensions, seen)
-            return found._replace(axis=_back(node, found.axis, dimensions))
+        if _onward(tensor, use) is not None:
+            return further._replace(axis=_back(node, further.axis, dimensions))
         return self._other(node, index)._replace(place=(number, index))
 
     def _other(self, node, index):
         import onnx
 
         kind, domain = node.op_type, node.domain if node.domain != "ai.onnx" else ""
-        if kind in UNSURE or not onnx.defs.has(kind, domain):
+        with library():
+            schema = onnx.defs.get_schema(kind, domain) if onnx.defs.has(kind, domain) else None
+        if kind in UNSURE or schema is None:
             known = "" if kind in UNSURE else "unknown "
             return Verdict(None, f"input {index} of {known}operator {domain + '.' if domain else ''}{kind}")
         if (kind, index) in BIASES:
             return Verdict("raw", f"bias of {kind}")
-        inputs = onnx.defs.get_schema(kind, domain).inputs
+        inputs = schema.inputs
         name = inputs[min(index, len(inputs) - 1)].name if inputs else index
         return Verdict("raw", f"{name} of {kind}")
 
@@ -148,7 +159,7 @@ class Graph:
         if len(uses) != 1 or uses[0].node.op_type != "QuantizeLinear" or uses[0].index or name in self.outputs:
             return None
         node = uses[0].node
-        after = self.uses.get(node.output[0], [])
+        after = self.uses.get(node.output[0], []) if node.output else []
         undone = all(use.node.op_type == "DequantizeLinear" and use.index == 0 and use.node.input[1:] == node.input[1:]
                      for use in after)
         return node if after and undone and node.output[0] not in self.outputs else None
@@ -157,7 +168,7 @@ class Graph:
         """The constants whose product is the scale of a bias of integers, where the operator says so."""
         for node, index, _ in self.uses.get(name, []):
             bias, parts = BIAS_SCALES.get(node.op_type, (None, ()))
-            names = tuple(node.input[part] for part in parts)
+            names = tuple(node.input[part] for part in parts) if index == bias else ()
             if index == bias and all(part in self.constants for part in names):
                 return names
         return None
@@ -175,7 +186,7 @@ class Graph:
         axis = attribute(node, "axis", 1)
         if node.op_type not in ("DequantizeLinear", "QuantizeLinear"):
             axis = WEIGHTS[node.op_type][use.index]
-            axis = axis if axis is not None else 1 - attribute(node, "transB", 0)
+            axis = axis if axis is not None else int(not attribute(node, "transB", 0))
         if attribute(node, "block_size", 0):
             return None
         if any(name and name not in self.constants for name in (scale, zero_point)):
@@ -187,17 +198,43 @@ def attribute(node, name, default):
     """The value of an attribute of a node, or the default."""
     import onnx
 
-    found = next((onnx.helper.get_attribute_value(each) for each in node.attribute if each.name == name), default)
-    if not isinstance(found, (list, range) if isinstance(default, range) else type(default)):
-        raise ValueError(f"attribute {name} of {node.op_type} is {found!r}")
-    return found
+    found = next((each for each in node.attribute if each.name == name), None)
+    if found is None:
+        return default
+    with library():
+        value = onnx.helper.get_attribute_value(found)
+    if not isinstance(value, (list, range) if isinstance(default, range) else type(default)):
+        raise Unsound(f"attribute {name} of {node.op_type} is of another type")
+    return value
+
+
+def _text(name):
+    if not isinstance(name, str):  # The library hands over as bytes what is no UTF-8.
+        raise Unsound(f"a name is no text: {name!r}")
+    return name
+
+
+def _texts(node):
+    """The names of what a node makes; all its names must be text."""
+    for name in (node.op_type, node.domain, *node.input, *(each.name for each in node.attribute)):
+        _text(name)
+    return [_text(name) for name in node.output if name]
+
+
+def _onward(tensor, use):
+    """The tensor that a tensor becomes in an operator that only hands it on, with its dimensions if they stay known."""
+    (_, dimensions), (node, index, _) = tensor, use
+    kind = node.op_type
+    if index or 0 in WEIGHTS.get(kind, {}) or kind not in PASSING | RESHAPING or not (node.output and node.output[0]):
+        return None
+    return node.output[0], None if kind in RESHAPING else dimensions
 
 
 def _back(node, axis, dimensions):
-    """The axis of a tensor that becomes an axis of what a node makes of it."""
+    """The axis of a tensor that becomes an axis of what a node makes of it; ``None`` where that cannot be said."""
     if node.op_type in RESHAPING or axis is None or dimensions is None:
         return None
     if node.op_type != "Transpose":
         return axis
     order = attribute(node, "perm", range(dimensions)[::-1])
-    return int(np.asarray(order)[axis]) if axis < len(order) else None
+    return int(order[axis]) if 0 <= axis < dimensions and sorted(order) == list(range(dimensions)) else None

@@ -2,167 +2,133 @@
 
 The library parses a file as a whole, tensors and all. Here the fields of the outermost messages are found by their
 lengths (the wire format of protocol buffers) and handed to the library piece by piece; a large tensor is handed over
-without its data and marked, as ONNX marks data in another file, with their place in this one. Large integers that are
-stored as numbers of variable length, which no exporter does by itself, are parsed as they are.
+without its data, whose place in the file is kept beside it. Large integers that are stored as numbers of variable
+length, which no exporter does by itself, are parsed as they are.
 """
 
-import math
-from pathlib import Path
-
-import numpy as np
+from typing import NamedTuple
 
 from ..errors import InputError
-from ..formats import missing_extra, one_line
+from ..formats import missing_extra
 from .mapped import forget, map_file
+from .unsound import Unsound, library
 
-__all__ = ["load_graph", "read_data"]
+__all__ = ["Loaded", "load_graph"]
 
 #: Tensors up to this many bytes are parsed at once.
 SMALL = 4096
-#: The file itself, as a place of data: no file has this name.
-THIS_FILE = ""
 
 #: Field numbers of onnx.proto: the ways from the outermost message to tensors.
 GRAPH, NODE, INITIALIZER, ATTRIBUTE, TENSOR = 7, 1, 5, 5, 5
-#: The fields of a tensor whose bytes are its data: ``raw_data``, and floats and doubles one after the other.
-DATA = (9, 4, 10)
+#: The fields of a tensor whose bytes are its data: ``raw_data``, and floats and doubles one after the other. With the
+#: types that have them there.
+DATA = {9: None, 4: "FLOAT", 10: "DOUBLE"}
 LENGTH_DELIMITED = 2
 
-#: Bits per element of the types that share bytes, by the ends of their names.
-PACKED = {"INT4": 4, "INT2": 2, "FLOAT4E2M1": 4}
+
+class Loaded(NamedTuple):
+    """The graph of a file, and where data are that stayed there."""
+
+    graph: object  #: the library's ``GraphProto``
+    #: First byte and end of the data of initializer I, as (I,), and of those of attribute J of node I, as (I, J).
+    places: dict[tuple[int, ...], tuple[int, int]]
 
 
-def load_graph(path):
-    """The graph of a file, as the library's ``GraphProto``.
+def load_graph(path) -> Loaded:
+    """The graph of a file.
 
     Raises
     ------
     InputError
-        If the package is missing, the file cannot be read, or is not a model.
+        If the package is missing, or the file cannot be read.
+    Unsound
+        If it is not a model.
     """
     try:
         import onnx
     except ImportError:
         raise missing_extra(path, "onnx") from None
+    model, places = onnx.ModelProto(), {}
     try:
-        with open(path, "rb") as file, map_file(file) as data:
-            model = _pieces(data, 0, len(data), onnx.ModelProto(), {GRAPH: _graph})
+        with open(path, "rb") as file:
+            with library():
+                data = map_file(file)
+            with data:
+                _pieces(data, 0, len(data), model, {GRAPH: lambda *of: _graph(*of[:3], of[3].graph, places)})
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    except Exception as error:  # What garbage makes the library raise is an open set.
-        raise InputError(f"{path}: not a sound .onnx file: {one_line(error)}") from None
     if not model.HasField("graph") or not (model.graph.node or model.graph.initializer):
-        raise InputError(f"{path}: not a sound .onnx file: there is no graph in it")
+        raise Unsound("there is no graph in it")
     if model.ir_version >= 3 and not model.opset_import:  # What is written last.
-        raise InputError(f"{path}: not a sound .onnx file: it ends after the graph")
-    return model.graph
+        raise Unsound("it ends after the graph")
+    return Loaded(model.graph, places)
 
 
-def read_data(path, name, tensor) -> np.ndarray:
-    """The array of a ``TensorProto`` of a file at ``path``, wherever its data are; floats are widened as `_Npz` does.
-
-    Raises
-    ------
-    InputError
-        If the data are missing, cut, or outside the folder of the model.
-    """
-    import onnx
-
-    if tensor.data_location != onnx.TensorProto.EXTERNAL:
-        try:
-            array = onnx.numpy_helper.to_array(tensor)
-        except Exception as error:  # As above.
-            raise InputError(f"{path}: tensor {name} is damaged: {one_line(error)}") from None
-        return _plain(array)
-    place = {entry.key: entry.value for entry in tensor.external_data}
-    data = _external(path, name, place)
-    dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type)
-    label = onnx.TensorProto.DataType.Name(tensor.data_type)
-    bits = next((bits for end, bits in PACKED.items() if label.endswith(end)), 8 * dtype.itemsize)
-    needed = (math.prod(tensor.dims) * bits + 7) // 8
-    if len(data) != needed:
-        raise InputError(f"{path}: tensor {name} must have {needed} bytes of data, not {len(data)}")
-    if bits < 8:
-        return _plain(onnx.numpy_helper.to_array(onnx.TensorProto(data_type=tensor.data_type, dims=tensor.dims,
-                                                                 raw_data=data)))
-    return _plain(np.frombuffer(data, dtype.newbyteorder("<") if dtype.kind in "iuf" else dtype).reshape(tensor.dims))
+def _graph(data, start, end, graph, places):
+    _pieces(data, start, end, graph, {
+        NODE: lambda *of: _node(*of, places),
+        INITIALIZER: lambda *of: _tensor(*of[:3], of[3].initializer.add(), places, (len(of[3].initializer) - 1,))})
 
 
-def _plain(array):
-    """Integers of at least 8 bits as they are, everything else as floats."""
-    if array.dtype.kind in "iu":
-        return np.asarray(array, array.dtype.newbyteorder("="), order="C")
-    if array.dtype.name in ("int4", "uint4", "int2", "uint2"):
-        return np.asarray(array, np.int8 if array.dtype.name.startswith("int") else np.uint8, order="C")
-    return np.asarray(array, np.float64 if array.dtype == np.float64 else np.float32, order="C")
+def _node(data, start, end, graph, places):
+    node, number = graph.node.add(), len(graph.node) - 1
+    _pieces(data, start, end, node, {ATTRIBUTE: lambda *of: _attribute(*of, places, (number, len(node.attribute)))})
 
 
-def _external(path, name, place):
-    """The bytes of a tensor at its place in a file."""
-    location = place.get("location", THIS_FILE)
-    folder = Path(path).resolve().parent
-    file = Path(path) if location == THIS_FILE else folder / location
-    if location != THIS_FILE and folder not in file.resolve().parents:
-        raise InputError(f"{path}: data of tensor {name} must be beside the model, not in {location}")
-    numbers = [place.get("offset", "0"), place.get("length", "0")]
-    if not all(number.isdecimal() and len(number) < 19 for number in numbers):
-        raise InputError(f"{path}: data of tensor {name} must have a place in {file}, not {' + '.join(numbers)}")
-    try:
-        with open(file, "rb") as data:
-            data.seek(int(numbers[0]))
-            return data.read(int(numbers[1]) if "length" in place else -1)
-    except OSError as error:
-        raise InputError(f"{path}: data of tensor {name} in {file}: {error.strerror}") from None
-
-
-def _graph(data, start, end, model):
-    _pieces(data, start, end, model.graph, {NODE: _node, INITIALIZER: lambda *of: _tensor(*of[:3], of[3].initializer)})
-
-
-def _node(data, start, end, graph):
-    _pieces(data, start, end, graph.node.add(), {ATTRIBUTE: _attribute})
-
-
-def _attribute(data, start, end, node):
+def _attribute(data, start, end, node, places, key):
     attribute = node.attribute.add()
-    held = []
-    _pieces(data, start, end, attribute, {TENSOR: lambda *of: _tensor(*of[:3], held)})
-    if held:
-        attribute.t.CopyFrom(held[0])
+    tensors = [field for field in _fields(data, start, end) if field.number == TENSOR]
+    if len(tensors) != 1:  # The library makes one of several.
+        _merge(attribute, data[start:end])
+        return
+    _pieces(data, start, end, attribute, {TENSOR: lambda *of: _tensor(*of[:3], of[3].t, places, key)})
 
 
-def _tensor(data, start, end, tensors):
-    """Append a tensor to a field; a large one without its data, but with their place."""
+def _tensor(data, start, end, tensor, places, key):
+    """Fill a tensor; where it is a large one, keep the place of its data instead of them."""
     import onnx
 
-    tensor, places = onnx.TensorProto(), []
+    tensor.SetInParent()
+    found = []
     if end - start > SMALL:
-        places = [(first, last) for number, _, first, last in _fields(data, start, end) if number in DATA]
-    if len(places) != 1:
-        tensor.MergeFromString(data[start:end])
-    else:
-        first, last = places[0]
+        found = [field for field in _fields(data, start, end) if field.number in DATA]
+    if len(found) == 1 and found[0].kind == LENGTH_DELIMITED:
         _pieces(data, start, end, tensor, dict.fromkeys(DATA, lambda *_: None))
-        tensor.data_location = onnx.TensorProto.EXTERNAL
-        del tensor.external_data[:]
-        for key, value in (("location", THIS_FILE), ("offset", first), ("length", last - first)):
-            tensor.external_data.add(key=key, value=str(value))
-        forget(data)
-    tensors.append(tensor)
+        kind = DATA[found[0].number]
+        if (kind is None or tensor.data_type == onnx.TensorProto.DataType.Value(kind)) and (
+                tensor.data_location != onnx.TensorProto.EXTERNAL):
+            places[key] = found[0].content, found[0].end
+            forget(data)
+            return
+        tensor.Clear()
+    _merge(tensor, data[start:end])
 
 
 def _pieces(data, start, end, message, special):
-    """Merge the fields of a message into the library's, but leave some to functions."""
-    for number, whole, first, last in _fields(data, start, end):
-        if number in special:
-            special[number](data, first, last, message)
+    """Merge the fields of a message into the library's, but leave some messages within it to functions."""
+    for field in _fields(data, start, end):
+        if field.number in special and field.kind == LENGTH_DELIMITED:
+            special[field.number](data, field.content, field.end, message)
         else:
-            message.MergeFromString(data[whole:last])
-    return message
+            _merge(message, data[field.start:field.end])
+
+
+def _merge(message, data):
+    with library():
+        message.MergeFromString(data)
+
+
+class _Field(NamedTuple):
+    """A field of a message, by places in the file."""
+
+    number: int
+    kind: int
+    start: int
+    content: int
+    end: int
 
 
 def _fields(data, start, end):
-    """Number, start, start of the content, and end of each field of a message."""
     while start < end:
         key, content = _varint(data, start, end)
         number, kind = key >> 3, key & 7
@@ -174,10 +140,10 @@ def _fields(data, start, end):
         elif kind in (1, 5):
             last = content + (8 if kind == 1 else 4)
         else:
-            raise ValueError(f"a field of kind {kind}")
+            raise Unsound(f"there is a field of kind {kind} in it")
         if last > end:
-            raise ValueError("the file ends within a field")
-        yield number, start, content, last
+            raise Unsound("it ends within a field")
+        yield _Field(number, kind, start, content, last)
         start = last
 
 
@@ -188,4 +154,4 @@ def _varint(data, start, end):
         number |= (data[place] & 127) << 7 * (place - start)
         if data[place] < 128:
             return number, place + 1
-    raise ValueError("the file ends within a number")
+    raise Unsound("it ends within a number")
