@@ -1,1 +1,1 @@
-"""Fuzzing of the readers of ``.tsy``, ``.npz`` and ``.safetensors``: ``python -m tests.fuzz``."""
+"""Fuzzing of the readers of all files that Tansy takes: ``python -m tests.fuzz``."""

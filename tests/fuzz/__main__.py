@@ -76,7 +76,7 @@ def main():
     parser = OneLineParser(prog="tests.fuzz", description="Coverage-guided and structured fuzzing of the readers.")
     parser.add_argument("--executions", type=int, default=10_000, help="of all targets together (default: 10000)")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--targets", default=",".join(TARGETS), help="some of tsy,npz,safetensors (default: all)")
+    parser.add_argument("--targets", default=",".join(TARGETS), help=f"some of {','.join(TARGETS)} (default: all)")
     parser.add_argument("--work", type=Path, default=Path("build/fuzz"),
                         help="folder of corpus and findings (default: build/fuzz)")
     parser.add_argument("--keep", action="store_true", help="run nothing, take over the corpus of the folder of work")

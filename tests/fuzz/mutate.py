@@ -13,10 +13,12 @@ from copy import deepcopy
 
 from tests.parts import put_together, take_apart
 
+from .change import NUMBERS, bytes_changed
+from .mutate_onnx import onnx
+from .mutate_tflite import tflite
+
 __all__ = ["MUTATORS", "bytes_changed"]
 
-NUMBERS = (0, 1, 2, 3, 7, 8, 15, 16, 63, 64, 127, 128, 255, 256, 4095, 4096, 65535, 65536, 1 << 24, (1 << 31) - 1,
-           1 << 31, (1 << 32) - 1, 1 << 32, 1 << 40)
 JSON_VALUES = (0, 1, -1, 1.5, True, None, "", "x", "<f4", "|b1", "<f16", "|O", "a\0b", "é", "\ud800", [], {}, [0],
                [1] * 33, [1 << 40], [0, 1 << 62], 1 << 64, 10 ** 400)
 NPY_TYPES = ("|i1", "|u1", "<i2", ">i4", "<i8", "<f2", "<f4", ">f8", "<f16", "|b1", "|O", "<U3", "|S4", "<M8[s]", "<c8",
@@ -26,30 +28,6 @@ MEMBERS = ("a", "a.npy", ".npy", "a/../b.npy", "é.npy", "a.npy.npy")
 SAFETENSORS_TYPES = ("F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U64", "U8", "BOOL", "F8_E4M3", "F4",
                      "F6_E2M3", "C64", "x")
 SHAPES = ([], [0], [0, 1 << 62], [0, 1 << 63], [1] * 64, [1] * 65, [2, 3], [-1], [1 << 40], [0] * 70)
-
-
-def bytes_changed(data, random) -> bytes:
-    """Some bytes changed, cut, doubled or moved."""
-    data = bytearray(data)
-    if not data:
-        return bytes([random.randrange(256)])
-    first = random.randrange(len(data))
-    last = min(len(data), first + random.choice((1, 1, 1, 2, 4, 8, 32, 256)))
-    match random.randrange(6):
-        case 0:
-            data[first] ^= 1 << random.randrange(8)
-        case 1:
-            data[first:last] = random.randbytes(last - first)
-        case 2:
-            del data[first:last]
-        case 3:
-            data[first:first] = data[first:last]
-        case 4:
-            data[first:last] = random.choice((b"\0", b"\xff")) * (last - first)
-        case 5:
-            place = random.randrange(len(data))
-            data[place:place] = data[first:last]
-    return bytes(data)
 
 
 def _number_changed(number, random):
@@ -230,4 +208,4 @@ def _fit(place):
         return
 
 
-MUTATORS = {"tsy": tsy, "npz": npz, "safetensors": safetensors}
+MUTATORS = {"tsy": tsy, "npz": npz, "safetensors": safetensors, "onnx": onnx, "tflite": tflite}

@@ -1,4 +1,4 @@
-"""What fuzzing starts from: the conformance vectors, small random networks, and small files of arrays."""
+"""What fuzzing starts from: the conformance vectors, small random networks, files of arrays, models."""
 
 import io
 import zipfile
@@ -13,6 +13,9 @@ from golden.container import pack
 from golden.formats import ZIP_DATE
 from tests.cases import random_case
 
+from .seeds_onnx import onnx_models
+from .seeds_tflite import tflite_models
+
 __all__ = ["CORPUS", "keep", "kept", "made", "seeds"]
 
 CORPUS = Path(__file__).parent / "corpus"  #: an archive for each target
@@ -26,7 +29,7 @@ def seeds(name) -> list[bytes]:
 
 def made(name) -> list[bytes]:
     """Sound inputs for a target."""
-    return {"tsy": _tsy, "npz": _npz, "safetensors": _safetensors}[name]()
+    return {"tsy": _tsy, "npz": _npz, "safetensors": _safetensors, "onnx": onnx_models, "tflite": tflite_models}[name]()
 
 
 def kept(name) -> list[bytes]:

@@ -18,13 +18,13 @@ from golden.formats import read_tensors
 from golden.network import restore
 from tests.second_decoder import Refused, decode_file
 
+from .accepted import Difference, one_line
+from .onnx import check_onnx
+from .tflite import check_tflite
+
 __all__ = ["MAX_WEIGHTS", "TARGETS", "Difference"]
 
 MAX_WEIGHTS = 1 << 12  #: both decoders refuse more
-
-
-class Difference(Exception):
-    """What was read is not what it should be."""
 
 
 def check_tsy(data, _folder) -> bool:
@@ -33,7 +33,7 @@ def check_tsy(data, _folder) -> bool:
         stream, directory = unpack(data)
         found = restore(directory, decode(stream, MAX_WEIGHTS))
     except FormatError as error:
-        _one_line(error)
+        one_line(error)
         found = None
     try:
         coded, raw = decode_file(data, MAX_WEIGHTS)
@@ -79,7 +79,8 @@ def check_safetensors(data, folder) -> bool:
 
 
 #: By suffix: each takes the bytes and a folder for a file of them, and returns whether they were accepted.
-TARGETS = {"tsy": check_tsy, "npz": check_npz, "safetensors": check_safetensors}
+TARGETS = {"tsy": check_tsy, "npz": check_npz, "safetensors": check_safetensors,
+           "onnx": check_onnx, "tflite": check_tflite}
 
 
 def _read(data, path):
@@ -89,13 +90,8 @@ def _read(data, path):
             warnings.simplefilter("error")
             return read_tensors(path, widen=False)
     except InputError as error:
-        _one_line(error)
+        one_line(error)
         return None
-
-
-def _one_line(error):
-    if not str(error) or "\n" in str(error):
-        raise Difference(f"a message that is not one line: {error!r}")
 
 
 def _same(found, expected):
