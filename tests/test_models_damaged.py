@@ -278,6 +278,11 @@ def root(data):
     return struct.unpack_from("<I", data)[0]
 
 
+def fields(data):
+    """Where the outermost table's list of fields is."""
+    return root(data) - struct.unpack_from("<i", data, root(data))[0]
+
+
 @pytest.mark.parametrize(("change", "match"), [
     (lambda model: model[2][0][0][0].update({0: struct.pack("<65i", *[1] * 65)}), "and shape (1, 1,"),
     (lambda model: model[2][0][0][1].update({0: struct.pack("<65i", 2, *[1] * 64)}), "a shape that an array can have"),
@@ -291,6 +296,7 @@ def root(data):
      "1099511627776 bytes at 60"),
     (lambda model: model.update({2: []}), "there is no constant tensor in it"),
     (at(0, 0), "not a sound .tflite file"), (at(0, (1 << 32) - 4), "something in it is at byte 4294967292"),
+    (at(fields, 13), "the fields of a table take 13 bytes"), (at(fields, 2), "the fields of a table take 2 bytes"),
     (at(root, 1 << 31), "something in it is at byte"), (at(root, (1 << 32) - 1), "not a sound .tflite file")])
 def test_tables_of_tflite(tmp_path, tflite, change, match):
     assert match in complaint(changed(tmp_path, change))
