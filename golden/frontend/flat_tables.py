@@ -6,6 +6,7 @@ as often as something refers to it, may be four times the file at most, so that 
 large. A writer does not share tables at all.
 """
 
+from collections.abc import Iterator
 from struct import calcsize, unpack_from
 
 import numpy as np
@@ -93,11 +94,11 @@ class Table:
         place = self._find(field)
         return None if place is None else Table(self.file, place + self.file.number("<I", place))
 
-    def tables(self, field) -> list["Table"]:
-        """A vector of tables."""
+    def tables(self, field) -> Iterator["Table"]:
+        """A vector of tables, none of which is looked at before it is asked for."""
         start, count = self.span(field, 4)
-        places = range(start, start + 4 * count, 4)
-        return [Table(self.file, place + self.file.number("<I", place)) for place in places]
+        for place in range(start, start + 4 * count, 4):
+            yield Table(self.file, place + self.file.number("<I", place))
 
 
 def root(data) -> Table:

@@ -95,11 +95,12 @@ class TfliteFile(TensorFile):
 
     def _walk(self, data, model, labels):
         """Fill `tensors` and `places`."""
+        # One after the other: what is beside a table, which may be data, is let go before the next one is looked at.
         buffers = [_extent(data, buffer) for buffer in model.tables(MODEL_BUFFERS)]
         codes = [_operator(code, labels) for code in model.tables(MODEL_CODES)]
         found = []
         for number, graph in enumerate(model.tables(MODEL_GRAPHS)):
-            tensors = graph.tables(GRAPH_TENSORS)
+            tensors = list(graph.tables(GRAPH_TENSORS))
             dimensions = [tensor.span(TENSOR_SHAPE, 4)[1] for tensor in tensors]
             uses = _uses(graph, codes, len(tensors))
             outputs = set(graph.vector(GRAPH_OUTPUTS, "<i4").tolist())
