@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import math
 import tempfile
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from golden.formats import (
     Stored,
     TensorFile,
     TensorInfo,
+    check_shape,
     missing_extra,
     one_line,
     open_tensors,
@@ -31,6 +33,7 @@ from tests.strategies import names, shapes
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 FILE_NAMES = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=8).filter(
     lambda name: name not in (".", ".."))
+DIMENSIONS = 64 if int(np.__version__.split(".")[0]) > 1 else 32  #: of an array of NumPy, at most
 contents = st.dictionaries(names, hnp.arrays(st.sampled_from(["i1", "u2", "i8", "f2", "f4", "f8"]), shapes), max_size=4)
 
 
@@ -38,6 +41,11 @@ contents = st.dictionaries(names, hnp.arrays(st.sampled_from(["i1", "u2", "i8", 
 def folder():
     with tempfile.TemporaryDirectory() as path:
         yield Path(path)
+
+
+def shown(text):
+    """A text as an error of Tansy has it."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
 def leaving(main):
@@ -88,7 +96,7 @@ def test_a_folder_that_is_not_there_is_refused(name, text):
 def test_a_file_is_named_before_what_is_wrong_with_its_format(path, text, kind):
     with pytest.raises(kind) as caught, naming(path):
         raise kind(text)
-    assert str(caught.value) == (f"{path}: {text}" if kind is FormatError else str(kind(text)))
+    assert str(caught.value) == (shown(f"{path}: {text}") if kind is FormatError else str(kind(text)))
     with naming(path):
         pass
 
@@ -105,7 +113,7 @@ def test_every_error_is_one_line_and_code_2(text, path, kind):
     if kind is KeyboardInterrupt:
         assert (code, said) == (130, "")
         return
-    words = f"{path}: {text or OSError(2, text, path)}" if kind is OSError else text
+    words = f"{path}: {text or OSError(2, text, path)}" if kind is OSError else shown(text)
     assert code == 2 and said.startswith("prog: error: ") and said.splitlines() == [said[:-1]] and said[-1] == "\n"
     if kind is not MemoryError and text and path:
         assert said[13:-1] == " ".join(words.split())
@@ -247,6 +255,18 @@ def test_owners(others, name, suffix):
     """The array whose name this one is but for the end, where there is one."""
     wanted = [each for each in others for end in (".scale", ".offset", ".zero_point") if each + end == name + suffix]
     assert owner_of(name + suffix, others) == (wanted[0] if wanted else None)
+
+
+@about(check_shape)
+@LIMITS
+@given(st.lists(st.integers(-2, 3) | st.integers(0, 1 << 65) | st.sampled_from((1 << 31, 1 << 60)), max_size=4)
+       | st.integers(30, 70).map(lambda count: [1] * count), st.sampled_from(("i1", "<f2", "<f8")).map(np.dtype))
+def test_shapes_are_those_that_an_array_can_have(shape, dtype):
+    """Of no more bytes than an address counts, dimensions of 0 aside, and as many dimensions as NumPy has."""
+    bytes_of_all = math.prod(size for size in shape if size) * dtype.itemsize
+    possible = len(shape) <= DIMENSIONS and min(shape, default=0) >= 0 and bytes_of_all < 1 << 63
+    with contextlib.nullcontext() if possible else refused(InputError):
+        check_shape(Path("a.npz"), "w", tuple(shape), dtype)
 
 
 @about(one_line, missing_extra)
