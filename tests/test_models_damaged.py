@@ -170,6 +170,23 @@ def test_long_and_many_ways_through_a_graph(tmp_path, onnx, branches):
     assert time.process_time() - start < 20
 
 
+@pytest.mark.parametrize("same", [False, True])
+def test_weights_that_two_branches_round_under_one_name(tmp_path, onnx, same):
+    """What follows is not known to be of this branch: they stay floats."""
+    branches = []
+    for number in range(2):
+        rounded = "q" if same else f"q{number}"
+        nodes = [onnx.helper.make_node("QuantizeLinear", [f"w{number}", "s", "z"], [rounded]),
+                 onnx.helper.make_node("DequantizeLinear", [rounded, "s", "z"], [f"d{number}"]),
+                 onnx.helper.make_node("MatMul", ["x", f"d{number}"], [f"y{number}"])]
+        branches.append(onnx.helper.make_graph(nodes, "branch", [], []))
+    node = onnx.helper.make_node("If", ["c"], ["y"], then_branch=branches[0], else_branch=branches[1])
+    constants = {"w0": np.eye(2, dtype=np.float32), "w1": np.eye(2, dtype=np.float32), "s": np.float32(1),
+                 "z": np.int8(0)}
+    with open_model(saved(tmp_path / "net.onnx", [node], constants, {"x": [1, 2]}, ["y"])) as file:
+        assert {file.tensors[name].dtype for name in ("w0", "w1")} == {np.dtype(np.float32 if same else np.int8)}
+
+
 def test_many_tensors_of_one_name(tmp_path, onnx):
     """Time must not go by the square of their number."""
     same = tensor("INT8", [1], raw_data=b"a").SerializeToString()

@@ -1,5 +1,6 @@
 """The tensors of an ONNX graph: which operators use them, and what that makes of them."""
 
+from collections import Counter
 from typing import NamedTuple
 
 from .names import Names
@@ -80,8 +81,10 @@ class Graph:
     def __init__(self, loaded):
         self.constants, self.places, self.uses, self.nodes, self.outputs = {}, {}, {}, [], set()
         self.names, self.known = Names(), {}
+        self.makers = Counter()  # how many operators, of different branches, make a tensor of a name
         self._walk(loaded.graph, loaded.places)
         for number, node in enumerate(self.nodes):
+            self.makers.update(node.output)
             for index, name in enumerate(node.input):
                 if name:  # An input that may be left out has none.
                     self.uses.setdefault(name, []).append(Use(node, index, number))
@@ -159,7 +162,9 @@ class Graph:
         if len(uses) != 1 or uses[0].node.op_type != "QuantizeLinear" or uses[0].index or name in self.outputs:
             return None
         node = uses[0].node
-        after = self.uses.get(node.output[0], []) if node.output else []
+        if not node.output or self.makers[node.output[0]] > 1:
+            return None
+        after = self.uses.get(node.output[0], [])
         undone = all(use.node.op_type == "DequantizeLinear" and use.index == 0 and use.node.input[1:] == node.input[1:]
                      for use in after)
         return node if after and undone and node.output[0] not in self.outputs else None
