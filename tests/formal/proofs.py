@@ -17,11 +17,13 @@ from . import (
     preamble,
     record_memory,
     reservoir,
+    rom_loader,
     segment_loader,
     selection,
     sequencer,
     sparse,
     spreader,
+    table_loader,
     tokens,
     transfers,
     word_memory,
@@ -92,7 +94,8 @@ BLOCK = {"table_memory": TableMemory.BLOCK}
 
 PROOFS = (
     Proof("expander", "expander", "a slot shows the value put there since its part was begun, or 0", expander.Slots,
-          ({"ring": 1, "vector": 1}, {"ring": 1, "vector": 4}, {"ring": 2, "vector": 2}, {"ring": 3, "vector": 3})),
+          ({"ring": 1, "vector": 1}, {"ring": 1, "vector": 4}, {"ring": 2, "vector": 2}, {"ring": 3, "vector": 3},
+           {"ring": 1, "vector": 8})),
     Proof("reservoir", "reservoir", "bits of the words in order; what is promised is there; what is there is promised",
           reservoir.Bits,
           ({"word_bits": 8, "preload": 2, "table_log": 3},
@@ -151,6 +154,12 @@ PROOFS = (
     Proof("segment records", "loader (RAM), segment_loader", "records are stored as the fields say, in order, as "
           "many as there are; what is wrong is told; padding and CRC-32", segment_loader.Segments,
           (HEAD | {"raw_bits": 1} | RAM,), depth=40, slow=True),
+    Proof("table record", "table_loader", "counts of the fields to the spreader, each with its token, in order, "
+          "and they sum to L; what is wrong is told", table_loader.Counts,
+          (HEAD | {"max_run": 2} | RAM, HEAD | {"table_log": 2, "bins": 7, "raw_bits": 1, "max_run": 2} | RAM),
+          depth=40, slow=True),
+    Proof("recognized", "loader (ROM)", "the header is read over to its end; it is told if its CRC-32 is not known",
+          rom_loader.Recognized, (HEAD,), depth=30),
     Proof("selection", "selection", "whole spans are accepted, all else is told; then the first record is at hand",
           selection.Chosen, (HEAD | {"select": True} | RAM, HEAD | {"select": True}), depth=22),
     Proof("records", "sparse_output", "records are the tokens and ends that came, in order; then the span's ends",

@@ -48,11 +48,20 @@ class _Tables(Harness):
             m.d.sync += self.slot.eq(self.slot + 1)
             with m.If(self.last):
                 m.d.sync += [self.many.eq(0), left.eq(slots), self.busy.eq(0)]
-        self.claim(counts.ready | ~counts.valid)
-        self.claim(spreader.ready | self.busy)
-        self.claim(~self.busy | (spreader.tokens == self.many))
+        self._rules(m, counts, spreader)
         self.claim(~spreader.write | (self.busy & (spreader.slot == self.slot)))
         self.check(m)
+
+    def _rules(self, m, counts, spreader):
+        """What the table loader relies on, whatever comes of an index that is wrong."""
+        wants = Signal()
+        m.d.sync += wants.eq(spreader.indices.ready & ~spreader.indices.valid)
+        self.claim(counts.ready == spreader.ready)
+        self.claim(spreader.ready == (~self.busy | (spreader.write & self.last)))
+        self.claim(spreader.tokens == self.many)
+        self.claim(~spreader.bad | (self.busy & ~spreader.ready))
+        self.claim(~spreader.indices.ready | (self.listed & self.busy & ~spreader.ready))
+        self.claim(~wants | spreader.indices.ready)
 
     def entry_is(self, number):
         """Whether the entry put out is the next of this token, by the definition; a turn is taken with it."""
