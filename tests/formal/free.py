@@ -7,10 +7,10 @@ from amaranth.asserts import AnySeq
 from amaranth.hdl import Const, Module, Signal, Value
 from amaranth.lib import wiring
 
-__all__ = ["free"]
+__all__ = ["elaborate_free", "free"]
 
 
-def _elaborate(component, platform):
+def elaborate_free(component, platform):
     """Outputs without reason."""
     m = Module()
     for path, member, port in component.signature.flatten(component):
@@ -25,5 +25,5 @@ def free(*kinds):
     """Within this context components of these classes can do anything, and so need not be right."""
     with ExitStack() as stack:
         for kind in kinds:
-            stack.enter_context(patch.object(kind, "elaborate", _elaborate))
+            stack.enter_context(patch.object(kind, "elaborate", elaborate_free))
         yield

@@ -11,6 +11,7 @@ from . import (
     expander,
     fields,
     guard,
+    header,
     look_up,
     parity,
     parts,
@@ -144,6 +145,8 @@ PROOFS = (
           20, depth=14, slow=True),
     Proof("spread", "spreader", "for each slot the entry of the token that the spread names, in time", spreader.Spread,
           (TINY | {"table_log": 1},), "bounded", 40, depth=32, slow=True),
+    Proof("header", "header", "each reader is asked and answered in its turn; the CRC-32 is that of the nibbles before",
+          header.Wired, (HEAD | RAM, HEAD)),
     Proof("preamble", "preamble", "each field that does not go with the configuration is told, by its code; numbers of "
           "tables and segments are those read", preamble.Fits,
           (HEAD, {"lanes": 64, "vector": 8, "word_bits": 128, "preload": 256, "table_log": 11, "raw_bits": 7,
