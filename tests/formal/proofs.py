@@ -13,6 +13,7 @@ from . import (
     guard,
     header,
     look_up,
+    moves,
     parity,
     parts,
     preamble,
@@ -92,6 +93,7 @@ HEAD = {"word_bits": 8, "table_log": 1, "bins": 3, "max_tables": 2, "max_segment
 LOOP = {"word_bits": 8, "table_log": 1, "bins": 3, "queue": 2}
 SAFE = {"word_bits": 8, "table_log": 2, "bins": 3, "max_tables": 1, "queue": 2, "protect": True}
 BLOCK = {"table_memory": TableMemory.BLOCK}
+STREAM = {"word_bits": 8, "table_log": 7, "bins": 3, "queue": 2, "count_bits": 8, "max_segments": 3, "max_tables": 1}
 
 PROOFS = (
     Proof("expander", "expander", "a slot shows the value put there since its part was begun, or 0", expander.Slots,
@@ -197,6 +199,18 @@ PROOFS = (
     Proof("transfers", "join", "turns become transfers and requests, in order, marked at the segment's end",
           transfers.Transfers, (TINY | {"lanes": 2, "queue": 2}, TINY | {"lanes": 4, "ring": 2, "queue": 2},
                                 TINY | {"lanes": 2, "vector": 2, "queue": 4}), depth=18),
+    Proof("lane moves", "lane, token_pair, placement; ring, step", "a lane with its bits completes the part announced, "
+          "V tokens and some cycles later", moves.LaneMoves,
+          (LOOP | {"ring": 1, "vector": 2, "max_run": 3}, LOOP | {"ring": 2, "vector": 2, "max_run": 3}), depth=32),
+    Proof("join moves", "join", "what is there is fetched in time; the last transfer leaves or is rejected",
+          moves.JoinMoves, (SPAN, TURNS), depth=14),
+    Proof("phases", "control", "there is one phase, left in time when what it waits for has come", moves.Phases,
+          (SPAN, TURNS), depth=32),
+    Proof("whole decoder", "all but the header's", "a transfer, a word for a lane, done or an error within 17 cycles, "
+          "those aside in which source or sink hold it up", moves.Whole, (STREAM,), "bounded", 56, depth=44, slow=True),
+    Proof("whole stream", "all but the header's", "the same, and done or in an error after 100 N = 1, 120 cycles, if "
+          "neither source nor sink pauses", moves.Steady,
+          (STREAM, STREAM | {"lanes": 2}, STREAM | {"lanes": 2, "ring": 2}), "bounded", 123, depth=103, slow=True),
     Proof("check", "join", "a span's last transfer goes if words, CRC and states are right, and only then", guard.Check,
           (SPAN, TURNS)),
 )

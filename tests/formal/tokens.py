@@ -37,7 +37,7 @@ class Weights(Harness):
         with m.If(fresh != 0):
             m.d.sync += fresh.eq(fresh - 1)
         announced = Signal.like(ring.announced)
-        going = fresh == 0
+        self.going = going = fresh == 0
         swept = {"turn": turn, "sweeping": ~going, "loading": ~going} if config.ring > 1 else {}
         self.drive(ring, announced=announced, running=self.any_of(1, "may_run") & going, starting=0, **swept)
         self.drive(expander, token=ring.token, clear=~going)
