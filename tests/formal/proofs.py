@@ -186,9 +186,9 @@ PROOFS = (
           "with one all is as without it, or the upset is told 2 cycles after the first difference", parity.Upset,
           (SAFE, SAFE | {"ring": 2}, SAFE | RAM, SAFE | RAM | {"ring": 2}, SAFE | BLOCK | {"ring": 3}), depth=16),
     Proof("more upsets", "lane, ring, symbol_table, block_tables, renormalization", "the same, where it takes longer",
-          parity.Upset, (SAFE | RAM | {"ring": 3}, SAFE | RAM | BLOCK | {"ring": 3}, SAFE | RAM | {"ring": 4},
+          parity.Upset, (SAFE | RAM | {"ring": 3}, SAFE | RAM | BLOCK | {"ring": 3}, SAFE | {"ring": 4},
                          SAFE | RAM | {"bins": 7, "raw_bits": 1, "vector": 2, "max_run": 2},
-                         SAFE | RAM | {"ring": 2, "vector": 2, "max_run": 2}), depth=16, slow=True),
+                         SAFE | {"ring": 2, "vector": 2, "max_run": 2}), depth=16, slow=True),
     Proof("parity written", "spreader", "entries have their parity", parity.Even, (SAFE | RAM | {"table_log": 1},)),
     Proof("upset in time", "lane, token_pair, placement; ring, step", "when lanes rest, the upset of every entry used "
           "is told", parity.InTime, (SAFE | {"ring": 1, "vector": 2, "max_run": 3},
