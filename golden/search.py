@@ -159,7 +159,7 @@ def _count(slots, tokens):
 
 
 def search_counts(table: Table, frequencies, rounds: int) -> Table:
-    """Look for counts whose spread, by the rule of the format, has a lower exact rate: no slot list, no larger record.
+    """Look for counts whose spread, by the rule of the format, has a lower exact rate: no slot list is needed.
 
     Tabu search. Each round tries the 32 moves of one slot from a token to another that cost least in ideal coding, of
     those to counts not yet tried, and goes on from the best of them, better or not.

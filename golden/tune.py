@@ -43,8 +43,9 @@ def fit(alphabet: Alphabet, frequencies, table_log: int, rounds: int = 0, seed: 
     """
     total = float(sum(frequencies))
     best = Table(alphabet, table_log, normalize(frequencies, table_log))
-    if rounds:
-        best = search_counts(best, frequencies, rounds)
+    if rounds:  # Other counts may take more nibbles in the record than they save in tokens.
+        best = min(best, search_counts(best, frequencies, rounds),
+                   key=lambda table: total * exact_rate(table, frequencies) + record_bits(table))
     bits = total * exact_rate(best, frequencies)
     tuned = Table(alphabet, table_log, best.counts, tuple(spread_tuned(best.counts, frequencies)))
     list_bits = record_bits(tuned) - record_bits(best)

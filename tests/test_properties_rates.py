@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from golden.errors import ConfigError
@@ -175,6 +175,7 @@ def test_tuned_slots_are_in_the_order_of_visits(table_log, size, data):
 @about(search, search_counts, fit)
 @examples(5)
 @given(st.integers(0, 1000), st.integers(4, 6))
+@example(0, 6)  # counts that save less than their record grows by
 def test_searches_never_make_a_table_worse(seed, table_log):
     rng = np.random.default_rng(seed)
     alphabet = Alphabet(3)
@@ -184,6 +185,7 @@ def test_searches_never_make_a_table_worse(seed, table_log):
     found, counted = search(table, frequencies, seed, 4), search_counts(table, frequencies, 2)
     assert exact_rate(found, frequencies) <= before + 1e-9
     assert search(table, frequencies, seed, 4) == found
+    assert exact_rate(search(found, frequencies, seed, 0), frequencies) <= exact_rate(found, frequencies)
     assert exact_rate(counted, frequencies) <= before + 1e-9 and counted.slots is None
     best, bits = fit(alphabet, frequencies, table_log, 2, seed)
     assert bits == pytest.approx(sum(frequencies) * exact_rate(best, frequencies) + record_bits(best))
