@@ -105,6 +105,11 @@ def test_a_graph_is_loaded_as_the_library_does(seed, large, cut):
         path.write_bytes(data[:cut % len(data)])
         with refused((InputError, Unsound)):
             load_graph(path)
+        path.write_bytes(flipped(data, cut))
+        try:
+            load_graph(path)
+        except InputError as error:
+            assert str(error).startswith(str(path)) and "\n" not in str(error)
 
 
 @about(read_constant)
@@ -113,8 +118,10 @@ def test_a_graph_is_loaded_as_the_library_does(seed, large, cut):
 def test_data_at_another_place_are_refused(seed, key, value):
     array = np.random.default_rng(seed).normal(size=(3, 4)).astype(np.float32)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "net.onnx")
-        Path(folder, "data").write_bytes(bytes(5) + array.tobytes())
+        path = Path(folder, "inner", "net.onnx")
+        path.parent.mkdir()
+        for place in (folder, path.parent):
+            Path(place, "data").write_bytes(bytes(5) + array.tobytes())
         tensor = onnx.TensorProto(name="w", data_type=1, dims=(3, 4), data_location=onnx.TensorProto.EXTERNAL)
         place = {"location": "data", "offset": "5", "length": "48"}
         for change in ({}, {key: value}, {"location": "none"}, {"location": "../data"}):

@@ -182,7 +182,7 @@ def test_a_page_stands_alone_and_shows_its_facts(seed, name, beside, curved):
     """A section for each part, in the order of the list; every picture sound; a histogram for each layer."""
     pytest.importorskip("matplotlib", reason="needs the extra 'plot'")
     tensors, floats = network(seed)
-    facts = gather(encode_network(tensors), floats if beside else None)
+    facts, name = gather(encode_network(tensors), floats if beside else None), f"<b>&\"{name}"
     curve = Curve((Point(500, 0.9), Point(900, 0.95))) if curved else None
     text = page(name, facts, curve)
     read = Reader(text)
