@@ -160,7 +160,6 @@ FAULTS = (
           "last_segment.eq(place == self.segments)"),
     Fault("segment records", "loader", "stored == 7", "stored == 5"),
     Fault("segment records", "loader", "self.fields.want.eq(self.odd)", "self.fields.want.eq(~self.odd)"),
-    Fault("table record", "table_loader", "at_most(low, config.max_run) & single", "at_most(low, config.max_run)", 1),
     Fault("table record", "table_loader", "(low != 0) & at_most(low, config.half)", "at_most(low, config.half)"),
     Fault("table record", "table_loader", "value[:len(room)] <= room", "value[:len(room)] < room"),
     Fault("table record", "table_loader", "Mux((self.value == -1) & ~final_run, 1, self.value + 1)",

@@ -137,7 +137,7 @@ PROOFS = (
            {"ring": 1, "vector": 2, "max_run": 1} | LOOP, {"ring": 1, "vector": 3, "max_run": 2} | LOOP,
            {"ring": 1, "vector": 4, "max_run": 2} | LOOP, {"ring": 2, "vector": 3, "max_run": 2} | LOOP,
            {"ring": 2, "vector": 4, "max_run": 2} | LOOP, {"ring": 3, "vector": 1, "max_run": 2} | LOOP,
-           {"ring": 3, "vector": 2, "max_run": 3} | LOOP), depth=18),
+           {"ring": 3, "vector": 2, "max_run": 3} | LOOP, {"ring": 2, "vector": 8, "max_run": 2} | LOOP), depth=18),
     Proof("input", "control", "no transfer is lost, made up, changed or overtaken; what is on offer stays", guard.Input,
           (SPAN, TURNS)),
     Proof("nibbles", "fields", "nibbles are those of the words, in order; what is on offer stays", fields.Nibbles,
@@ -164,7 +164,7 @@ PROOFS = (
           (HEAD | {"raw_bits": 1} | RAM,), depth=40, slow=True),
     Proof("table record", "table_loader", "counts of the fields to the spreader, each with its token, in order, "
           "and they sum to L; what is wrong is told", table_loader.Counts,
-          (HEAD | {"max_run": 2} | RAM, HEAD | {"table_log": 2, "bins": 7, "raw_bits": 1, "max_run": 2} | RAM),
+          (HEAD | {"max_run": 2} | RAM, HEAD | {"bins": 5, "raw_bits": 1} | RAM, HEAD | {"table_log": 2} | RAM),
           depth=40, slow=True),
     Proof("recognized", "loader (ROM)", "the header is read over to its end; it is told if its CRC-32 is not known",
           rom_loader.Recognized, (HEAD,), depth=30),
