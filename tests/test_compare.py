@@ -85,7 +85,7 @@ def test_measure_builds_once_and_a_failure_is_one_row(monkeypatch, tmp_path):
     designs = [replace(BASELINES[0], seeds=2), next(design for design in BASELINES if "rANS" in design.name)]
     for _ in range(2):
         good, bad = hardware.measure(designs, "ecp5-85k-6", [1, 2, 3], 100, Cache(tmp_path))
-    assert bad["error"] == "it does not fit"
+    assert bad["error"] == "it does\\nnot fit"
     assert good["emitted"] == {"verilog": f"module {designs[0].name}", "seeds": [1, 2]}
     assert [registered for _, registered in built] == [False, True]
 

@@ -111,7 +111,7 @@ def refuse(message):
 
 def test_a_job_may_fail_in_any_way():
     assert attempt(int, "7") == (7, None)
-    assert attempt(refuse, "two\n lines") == (None, "two lines")
+    assert attempt(refuse, "two\n lines") == (None, "two\\n lines")
     assert attempt(int, "x") == (None, "ValueError: invalid literal for int() with base 10: 'x'")
 
 

@@ -21,7 +21,7 @@ def attempt(function, *arguments):
     try:
         return function(*arguments), None
     except TansyError as error:
-        return None, " ".join(str(error).split())
+        return None, str(error)
     except Exception as error:
         return None, " ".join(f"{type(error).__name__}: {error}".split())
 

@@ -133,7 +133,7 @@ def measure(designs, target_name, seeds, count, cache, progress=True) -> list[di
             for name, registered in (("emitted", False), ("registered", True)):
                 row[name] = _cached(built.verilog, target, seeds[:design.seeds], registered, cache)
         except (TansyError, ValueError) as error:
-            row["error"] = " ".join(str(error).split())
+            row["error"] = str(error)
         rows.append(row)
     return rows
 
