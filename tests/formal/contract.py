@@ -36,6 +36,10 @@ class Offer(wiring.Component):
         m.d.comb += self.kept.eq(~waits | (self.valid & (Value.cast(self.payload) == before)))
         return m
 
+    def watch(self, m, stream):
+        """Watch this stream."""
+        m.d.comb += [self.valid.eq(stream.valid), self.ready.eq(stream.ready), self.payload.eq(stream.payload)]
+
 
 class Passage(wiring.Component):
     """Watches where things go in and where they come out: nothing is lost, made up, doubled, changed or overtaken.

@@ -28,8 +28,8 @@ class Nibbles(Harness):
         m.d.comb += [
             passage.put.eq(source.valid & source.ready), passage.value.eq(source.payload),
             passage.take.eq(nibbles.valid & nibbles.ready), passage.found.eq(nibbles.payload),
-            offer.valid.eq(nibbles.valid), offer.ready.eq(nibbles.ready), offer.payload.eq(nibbles.payload),
         ]
+        offer.watch(m, nibbles)
         self.claim(passage.kept & offer.kept)
         self.claim(nibbles.valid == (passage.inside != 0))
         self.claim(source.ready == (nibbles.ready & ~nibbles.valid))

@@ -50,7 +50,7 @@ class Guard(Harness):
     def _output(self, m, output, before):
         """What is on offer stays; none comes on offer from the cycle after an error shows."""
         m.submodules += (offer := Offer(output.payload.shape()))
-        m.d.comb += [offer.valid.eq(output.valid), offer.ready.eq(output.ready), offer.payload.eq(output.payload)]
+        offer.watch(m, output)
         self.claim(offer.kept)
         waits = Signal()
         m.d.sync += waits.eq(output.valid & ~output.ready)

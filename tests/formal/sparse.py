@@ -45,8 +45,8 @@ class Records(Harness):
             record.keep.eq(token.taken), record.last.eq(over),
             passage.put.eq(put), passage.value.eq(record),
             passage.take.eq(records.valid & records.ready), passage.found.eq(records.payload),
-            offer.valid.eq(records.valid), offer.ready.eq(records.ready), offer.payload.eq(records.payload),
         ]
+        offer.watch(m, records)
         with m.If(telling):  # a token's run and value do not matter without one
             m.d.comb += [record.turn.eq(turn), record.keep.eq(0), record.last.eq(1)]
             m.d.sync += [turn.eq(turn + put), telling.eq(~(put & (turn == config.ring - 1)))]

@@ -77,8 +77,8 @@ class Transfers(Harness):
             beat.keep.eq(Mux(beat.last, (2 << left) - 1, ~0)),
             passage.put.eq(join.advance & (~final | (join.wanted.turn <= last_turn))), passage.value.eq(beat),
             passage.take.eq(join.beats.valid & join.beats.ready), passage.found.eq(join.beats.payload),
-            offer.valid.eq(join.beats.valid), offer.ready.eq(join.beats.ready), offer.payload.eq(join.beats.payload),
         ]
+        offer.watch(m, join.beats)
         self.claim(passage.kept & offer.kept)
         self.claim(~join.segment_end | (passage.inside == join.beats.valid))
 

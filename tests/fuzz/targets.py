@@ -5,7 +5,6 @@ that differ from those of the libraries, a `MemoryError` under the limit of `tes
 """
 
 import io
-import warnings
 import zipfile
 from pathlib import Path
 
@@ -13,12 +12,12 @@ import numpy as np
 
 from golden.codec import decode
 from golden.container import unpack
-from golden.errors import FormatError, InputError
+from golden.errors import FormatError
 from golden.formats import read_tensors
 from golden.network import restore
 from tests.second_decoder import Refused, decode_file
 
-from .accepted import Difference, one_line
+from .accepted import Difference, one_line, refused
 from .onnx import check_onnx
 from .tflite import check_tflite
 
@@ -85,13 +84,9 @@ TARGETS = {"tsy": check_tsy, "npz": check_npz, "safetensors": check_safetensors,
 
 def _read(data, path):
     path.write_bytes(data)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            return read_tensors(path, widen=False)
-    except InputError as error:
-        one_line(error)
-        return None
+    with refused():
+        return read_tensors(path, widen=False)
+    return None
 
 
 def _same(found, expected):
