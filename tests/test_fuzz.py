@@ -10,8 +10,9 @@ from random import Random
 import numpy as np
 import pytest
 
+from tests.fuzz.change import bytes_changed
 from tests.fuzz.flat import put_together, take_apart
-from tests.fuzz.mutate import MUTATORS, bytes_changed
+from tests.fuzz.mutate import MUTATORS
 from tests.fuzz.seeds import CORPUS, keep, kept, made
 from tests.fuzz.targets import TARGETS, Difference, check_npz, check_safetensors
 

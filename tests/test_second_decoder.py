@@ -11,7 +11,8 @@ from golden.codec import decode
 from golden.container import pack, unpack
 from golden.errors import FormatError
 from tests.cases import random_case
-from tests.fuzz.mutate import MUTATORS, bytes_changed
+from tests.fuzz.change import bytes_changed
+from tests.fuzz.mutate import MUTATORS
 from tests.fuzz.seeds import made
 from tests.fuzz.targets import Difference, check_tsy
 from tests.parts import put_together, take_apart

@@ -17,7 +17,7 @@ from .change import NUMBERS, bytes_changed
 from .mutate_onnx import onnx
 from .mutate_tflite import tflite
 
-__all__ = ["MUTATORS", "bytes_changed"]
+__all__ = ["MUTATORS"]
 
 JSON_VALUES = (0, 1, -1, 1.5, True, None, "", "x", "<f4", "|b1", "<f16", "|O", "a\0b", "é", "\ud800", [], {}, [0],
                [1] * 33, [1 << 40], [0, 1 << 62], 1 << 64, 10 ** 400)
